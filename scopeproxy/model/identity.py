@@ -1,0 +1,71 @@
+"""Tokens, and what a login under a scope left behind.
+
+A token never appears in a repr, a log line or on disk in the clear: `Token` shows its fingerprint only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Token:
+    """A bearer token, untagged.  `value` is the secret."""
+
+    value: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for the token wherever the token itself must not be: SHA-256, in hex."""
+        return hashlib.sha256(self.value.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Token({self.fingerprint[:8]}…)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a token speaks for at the site that issued it.  `expires`: seconds since the epoch."""
+
+    user_id: str
+    project_id: str | None
+    expires: float
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteToken:
+    """A token that a site issued for the same person, by a login that the proxy made."""
+
+    site: str
+    token: Token
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLogin:
+    """Why there is no token for a site.  `status` None: the site was not reached.  `at`: seconds since the epoch."""
+
+    site: str
+    status: int | None
+    why: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login under a scope, kept under the fingerprint of the token which the client was given.
+
+    `issuer` is the site that issued the client's token and `identity` what it means there; `validated` is when the
+    issuer last vouched for it.
+    """
+
+    fingerprint: str
+    issuer: str
+    identity: Identity
+    validated: float
+    sites: Mapping[str, SiteToken | FailedLogin] = field(default_factory=dict)

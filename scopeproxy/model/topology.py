@@ -1,0 +1,195 @@
+"""The sites, what they offer and how far apart they are: frozen values, made from YAML by edges/config.py.
+
+Durations are seconds, sizes bytes, rates bytes per second.  What a proxy needs of the others' settings is here too,
+because every site reads the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Address(NamedTuple):
+    """Where to listen, or to connect to."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An http(s) root: scheme, address, and a path prefix without a trailing slash."""
+
+    scheme: str
+    address: Address
+    path: str = ""
+
+    def __str__(self) -> str:
+        return self.origin + self.path
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def authority(self) -> str:
+        """What a client puts into Host: the port is left out where it is the scheme's own."""
+        default = 443 if self.scheme == "https" else 80
+        shown = str(self.address)
+        return shown.removesuffix(f":{default}") if self.address.port == default else shown
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One service at one site.
+
+    `front` is what the catalog names and other sites call; `back` is the real service, known to its own site alone;
+    `listen` is where the proxy's socket is when that is not the front's address (a load balancer stands there).
+    """
+
+    front: Url
+    back: Url | None = None
+    listen: Address | None = None
+
+    @property
+    def socket(self) -> Address:
+        return self.listen or self.front.address
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: `connect` for a connection, `answer` for its first byte and between two, `total` for all attempts."""
+
+    connect: float = 2.0
+    answer: float = 60.0
+    total: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`header`: bytes of a request's head; `buffered_body`: bytes of a body kept in memory; `spooled_body`: bytes kept
+    on disk for a second try; `fan_out`: sites of one call; `connections`: clients at a time, on all fronts."""
+
+    header: int = 64 * 1024
+    buffered_body: int = 1024 * 1024
+    spooled_body: int = 256 * 1024 * 1024
+    fan_out: int = 1024
+    connections: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """To which sites a password, or a token, may be sent; None: the sites of the same `operator` label."""
+
+    password_to: tuple[str, ...] | None = None
+    token_to: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files: the fronts' certificate and key, and the authorities that peers are checked against."""
+
+    certificate: str | None = None
+    key: str | None = None
+    peers: str | None = None
+
+
+ADMIN = Address("127.0.0.1", 9901)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """The settings of one site's proxy; docs/operating.md tells the meaning of each."""
+
+    state: str = "sqlite:////var/lib/scopeproxy/{site}.db"
+    key: str | None = None
+    peer_key: str | None = None
+    peer_keys: Mapping[str, str] = field(default_factory=dict)
+    admin: Address | None = ADMIN
+    catalog: str = "rewrite"
+    partial: str = "undo"
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    quota_moves_on: bool = False
+    tokens: tuple[str, ...] = ("login", "shared", "federated", "home")
+    validated_within: float = 60.0
+    trust: tuple[str, ...] = ("*",)
+    credentials: Credentials = Credentials()
+    insecure: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    tls: Tls = Tls()
+    routes: Mapping[Address, Address] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One autonomous cloud.  `services`: by service type; `shares`: substrate to the sites it is shared with."""
+
+    name: str
+    region: str
+    services: Mapping[str, Endpoint]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    proxy: ProxySettings = ProxySettings()
+
+    @property
+    def operator(self) -> str:
+        return self.labels.get("operator", "")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConstraint:
+    """What the link from one site to another does to traffic, in the embedded cloud only."""
+
+    src: str
+    dst: str
+    delay: float = 0.0
+    rate: float | None = None
+    loss: float = 0.0
+    symmetric: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OwnService:
+    """A service of the deployment's own: the shape of the faults it gives."""
+
+    name: str
+    fault: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """All sites.  `rtt`: declared round trips, by the pair of names in alphabetical order; `scopes`: named scopes."""
+
+    sites: Mapping[str, Site]
+    rtt: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    own_services: Mapping[str, OwnService] = field(default_factory=dict)
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[LinkConstraint, ...] = ()
+
+    def __iter__(self) -> Iterator[Site]:
+        return iter(self.sites.values())
+
+    def round_trip(self, one: str, other: str) -> float | None:
+        """Seconds between two sites as declared; None when nothing was; 0 to itself."""
+        return 0.0 if one == other else self.rtt.get((min(one, other), max(one, other)))
+
+    def group(self, label: str) -> tuple[str, ...]:
+        """The sites that carry this label value, in the file's order."""
+        return tuple(site.name for site in self if label in site.labels.values())
+
+    def shared(self, substrate: str, one: str, other: str) -> bool:
+        """Whether the operator declared that two sites share a substrate; either end may say so."""
+        return one == other or any(
+            there in self.sites[here].shares.get(substrate, ()) for here, there in ((one, other), (other, one))
+        )
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether any site has a keystone: without one, callers' credentials are none of our business."""
+        return any("identity" in site.services for site in self)
