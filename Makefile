@@ -1,0 +1,56 @@
+# A fresh machine needs Python 3.11 or newer, git and make.  Each target makes the virtual environment it needs, and
+# makes it anew when setup.cfg changes.
+
+PYTHON ?= python3
+
+.PHONY: demo test style types wheel-test openstack bench notes clean
+
+# An embedded cloud of three sites with their proxies, and a tour of it.
+demo: .venv-client/ready
+	.venv-client/bin/scopeproxy demo
+
+# All that a change must pass.
+test: style types
+	.venv-test/bin/pytest
+
+style: .venv-test/ready
+	.venv-test/bin/ruff format --check
+	.venv-test/bin/ruff check
+
+types: .venv-test/ready
+	.venv-test/bin/mypy
+
+# The wheel with freshly fetched dependencies, in an empty environment (make test borrows those of its own).
+wheel-test: .venv-test/ready
+	WHEEL_DEPENDENCIES=fetched .venv-test/bin/pytest tests/test_wheel.py
+
+# Real Keystone, Glance, Placement, Nova and Neutron, three times, behind our proxies: examples/openstack/README.md
+openstack: .venv-client/ready
+	.venv-client/bin/python examples/openstack/run
+
+# Side by side with other proxies: benchmarks/README.md
+bench: .venv-client/ready
+	.venv-client/bin/python benchmarks/run
+
+# The release notes since the last release, for the operator who upgrades.
+notes:
+	@for kind in upgrade feature fix; do \
+	    for note in releasenotes/notes/*.$$kind.md; do \
+	        [ -e "$$note" ] || continue; \
+	        [ "$$kind" = "$$shown" ] || { printf '## %s\n\n' "$$kind"; shown=$$kind; }; \
+	        cat "$$note"; echo; \
+	    done; \
+	done
+
+# Editable, so that a changed source needs no new installation, and the mapped folders (setup.cfg, package_dir) are found
+# from here too.
+.venv-%/ready: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("scopeproxy needs Python 3.11 or newer; " + \
+	    sys.executable + " is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf .venv-client .venv-test .tox build dist scopeproxy.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
