@@ -1,0 +1,168 @@
+"""The configuration files of a site's services: as plain as they can be, and every URL in them names a front.
+
+sqlite and the in-process transport stand in for MariaDB and RabbitMQ; all else is as an operator would write it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from pathlib import Path
+
+from sites import PASSWORD, Site
+
+
+def database(name: str) -> str:
+    """Relative to the site's home, where its services run."""
+    return f"sqlite:///db/{name}?timeout=60"
+
+
+def configure(site: Site, venv: Path) -> None:
+    """Writes the site's files, its Fernet keys among them."""
+    home = site.home
+    for folder in ("etc", "db", "log", "run", "images", "staging", "state", "fernet", "credential"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    for folder in ("fernet", "credential"):
+        (home / folder).chmod(0o700)
+        for number in "01":
+            key = home / folder / number
+            key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
+            key.chmod(0o600)
+    for name, text in _files(site, venv).items():
+        (home / "etc" / f"{name}.conf").write_text(text)
+    shutil.copy(venv / "etc/nova/api-paste.ini", home / "etc")
+
+
+def _files(site: Site, venv: Path) -> dict[str, str]:
+    return {
+        "keystone": _common(site, "keystone", "database")
+        + f"""
+[token]
+provider = fernet
+[fernet_tokens]
+key_repository = {site.home}/fernet
+[fernet_receipts]
+key_repository = {site.home}/fernet
+[credential]
+key_repository = {site.home}/credential
+[identity]
+password_hash_rounds = 4
+""",
+        "placement": _common(site, "placement", "placement_database") + _account(site, "placement"),
+        "glance-api": _common(
+            site,
+            "glance",
+            "database",
+            f"enabled_backends = fs:file\nworker_self_reference_url = {site.front('glance')}",
+        )
+        + _account(site, "glance")
+        + f"""
+[glance_store]
+default_backend = fs
+[fs]
+filesystem_store_datadir = {site.home}/images
+[os_glance_staging_store]
+filesystem_store_datadir = {site.home}/staging
+[os_glance_tasks_store]
+filesystem_store_datadir = {site.home}/staging
+[paste_deploy]
+flavor = keystone
+config_file = {venv}/etc/glance/glance-api-paste.ini
+""",
+        "neutron": _common(
+            site,
+            "neutron",
+            "database",
+            f"""core_plugin = ml2
+service_plugins =
+transport_url = fake:/
+auth_strategy = keystone
+notify_nova_on_port_status_changes = false
+notify_nova_on_port_data_changes = false
+state_path = {site.home}/state
+api_paste_config = {venv}/etc/neutron/api-paste.ini""",
+        )
+        + _account(site, "neutron")
+        + """
+[ml2]
+type_drivers = local,flat
+tenant_network_types = local
+mechanism_drivers = openvswitch
+extension_drivers = port_security
+""",
+        "nova": _common(
+            site,
+            "nova",
+            "api_database",
+            f"""my_ip = {site.ip}
+host = {site.name.lower()}-compute
+state_path = {site.home}/state
+compute_driver = fake.FakeDriverWithoutFakeNodes
+transport_url = fake:/
+report_interval = 10
+periodic_fuzzy_delay = 0
+service_down_time = 120""",
+        )
+        + "".join(_account(site, "nova", section) for section in _NOVA_LOGS_IN_FOR)
+        + f"""send_service_user_token = true
+[database]
+connection = {database("nova_cell1.db")}
+sqlite_synchronous = false
+[conductor]
+workers = 1
+[scheduler]
+workers = 1
+discover_hosts_in_cells_interval = 2
+[glance]
+region_name = {site.name}
+[filter_scheduler]
+track_instance_changes = false
+[quota]
+instances = -1
+cores = -1
+ram = -1
+""",
+    }
+
+
+_DATABASES = {
+    "keystone": "keystone.db",
+    "placement": "placement.db",
+    "glance": "glance.db",
+    "neutron": "neutron.db",
+    "nova": "nova_api.db",
+}
+# The last one ends with nova's token being sent beside the user's, as X-Service-Token.
+_NOVA_LOGS_IN_FOR = ("keystone_authtoken", "placement", "neutron", "service_user")
+
+
+def _common(site: Site, service: str, database_section: str, defaults: str = "") -> str:
+    return f"""[DEFAULT]
+log_file = {site.home}/log/{service}.log
+use_stderr = false
+{defaults}
+[{database_section}]
+connection = {database(_DATABASES[service])}
+sqlite_synchronous = false
+[oslo_middleware]
+enable_proxy_headers_parsing = true
+[oslo_concurrency]
+lock_path = {site.home}/state
+"""
+
+
+def _account(site: Site, user: str, section: str = "keystone_authtoken") -> str:
+    """How a service validates tokens, or logs in for calls of its own: at the front of its site's keystone."""
+    return f"""
+[{section}]
+www_authenticate_uri = {site.front("keystone")}
+auth_url = {site.front("keystone")}
+auth_type = password
+username = {user}
+password = {PASSWORD}
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+region_name = {site.name}
+"""

@@ -1,0 +1,101 @@
+"""Runs one real OpenStack service in one process: service.py NAME HOME ADDRESS PORT, in the lab's own environment.
+
+No code of OpenStack is changed: the service's own WSGI entry point is given to waitress.  `nova` is nova-api,
+conductor, scheduler and compute as threads of one process, over oslo.messaging's in-process transport, so that a site
+needs no message broker.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+APPLICATIONS = {
+    "keystone": "keystone.wsgi.api",
+    "glance": "glance.wsgi.api",
+    "placement": "placement.wsgi.api",
+    "nova": "nova.wsgi.osapi_compute",
+    "neutron": "neutron.wsgi.api",
+}
+
+# On sqlite one thread never meets itself in the database.  glance and nova wait for others while they hold a thread, so
+# they have several (see lock_before_reading).
+THREADS = {"keystone": 1, "placement": 1, "neutron": 1, "glance": 8, "nova": 8}
+
+
+def lock_before_reading() -> None:
+    """Makes each transaction of nova's on sqlite wait its turn.
+
+    oslo.db opens them with a plain BEGIN: two threads that read and then write would fail with "database is locked".
+    """
+    from sqlalchemy import engine, event
+
+    @event.listens_for(engine.Engine, "before_cursor_execute", retval=True)
+    def begin(conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> tuple[str, Any]:
+        if statement == "BEGIN" and conn.dialect.name == "sqlite":
+            statement = "BEGIN IMMEDIATE"
+        return statement, parameters
+
+
+def start_nova() -> list[Any]:
+    """Conductor, scheduler and compute; the caller keeps them alive."""
+    from nova import objects
+    from nova import service as nova_service
+
+    objects.register_all()
+    objects.Service.enable_min_version_cache()
+    running = []
+    for part in ("conductor", "scheduler", "compute"):
+        rpcapi = importlib.import_module(f"nova.{part}.rpcapi")
+        alternative = getattr(rpcapi, "RPC_TOPIC_ALT", None)
+        running.append(
+            nova_service.Service.create(binary=f"nova-{part}", topic=rpcapi.RPC_TOPIC, topic_alt=alternative)
+        )
+        running[-1].start()
+    return running
+
+
+def serve(name: str, home: str, address: str, port: int) -> None:
+    os.chdir(home)  # the databases' paths are relative to it
+    sys.argv = [name]
+    os.environ.update({f"OS_{service.upper()}_CONFIG_DIR": f"{home}/etc" for service in APPLICATIONS})
+    os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
+    os.environ["OS_NEUTRON_CONFIG_FILES"] = "neutron.conf"
+    if name == "nova":
+        from nova import monkey_patch
+
+        monkey_patch.patch(backend="threading")
+        lock_before_reading()
+    application = importlib.import_module(APPLICATIONS[name]).application
+    if name == "neutron":
+        # Else a first GET /ports fails: neutron uses a relation before it is set up.
+        import sqlalchemy.orm
+
+        sqlalchemy.orm.configure_mappers()
+    threads = start_nova() if name == "nova" else []
+    import waitress
+
+    waitress.serve(
+        application,
+        host=address,
+        port=port,
+        ident=None,
+        threads=THREADS[name],
+        # X-Forwarded-* must reach oslo.middleware, which decides what to believe.
+        clear_untrusted_proxy_headers=False,
+        channel_timeout=300,
+        max_request_body_size=1 << 40,
+    )
+    del threads
+
+
+if __name__ == "__main__":
+    try:
+        serve(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    except BaseException:
+        traceback.print_exc()
+        # The threads that have started would keep a broken process alive.
+        os._exit(1)
