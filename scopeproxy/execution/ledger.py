@@ -14,9 +14,8 @@ import sqlite3
 import time
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
@@ -35,6 +34,11 @@ REVISION = "0001"
 
 # Seconds that a worker waits for another one's transaction.  Ours take well under a millisecond.
 PATIENCE = 10
+
+# Where the database is a server: threads for it, and how often a write that met another worker's is tried (servers
+# answer two transactions that wait for each other by undoing one).
+THREADS = 4
+TRIES = 5
 
 # Entries in memory in front of each table whose entries never change.
 REMEMBERED = 4096
@@ -116,6 +120,7 @@ class Ledger:
         self._counts: dict[str, int] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._engine: sa.Engine | None = None
+        self._tries = 1
 
     # ---- opening and closing
 
@@ -123,8 +128,9 @@ class Ledger:
         """Open the database; make it, where there is none yet."""
         engine = _engine(self._url)
         # SQLite writes one at a time anyway, and one thread spares it the waiting for itself.
-        threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 4, "ledger")
-        self._engine, self._threads = engine, threads
+        alone = engine.dialect.name == "sqlite"
+        threads = ThreadPoolExecutor(1 if alone else THREADS, "ledger")
+        self._engine, self._threads, self._tries = engine, threads, 1 if alone else TRIES
         try:
             await asyncio.get_running_loop().run_in_executor(threads, _prepare, engine)
             self._counts = await self._run(_count)
@@ -224,7 +230,7 @@ class Ledger:
         """Drop everything that has expired; returns how many rows."""
         dropped = 0
         for table in _EXPIRING:
-            while batch := await self._run(partial(_drop_expired, table, self._clock()), writes=True):
+            while batch := await self._write(partial(_drop_expired, table, self._clock())):
                 dropped += batch
         self._counts = await self._run(_count)
         return dropped
@@ -242,17 +248,14 @@ class Ledger:
     # ---- threads and transactions
 
     async def _write(self, work: Work[T]) -> T:
-        """A transaction that replaces rows.  SQLite has one writer at a time; elsewhere two workers may insert the
-        same row at once, and the one that loses finds it there on its second try."""
-        with suppress(IntegrityError):
-            return await self._run(work, writes=True)
-        return await self._run(work, writes=True)
+        """A transaction that replaces rows, and may be tried again."""
+        return await self._run(work, writes=True, tries=self._tries)
 
-    async def _run(self, work: Work[T], writes: bool = False) -> T:
+    async def _run(self, work: Work[T], writes: bool = False, tries: int = 1) -> T:
         if self._engine is None or self._threads is None:
             raise RuntimeError("the ledger is not open")
         # A caller that is cancelled leaves the work to the thread: it is done whole, or not at all.
-        job = partial(_transaction, self._engine, work, writes)
+        job = partial(_transaction, self._engine, work, writes, tries)
         return await asyncio.get_running_loop().run_in_executor(self._threads, job)
 
 
@@ -303,8 +306,9 @@ class _Safe:
 def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
-        options = {"timeout": PATIENCE} if parsed.get_backend_name() == "sqlite" else {}
-        engine = sa.create_engine(parsed, hide_parameters=True, connect_args=options)
+        alone = parsed.get_backend_name() == "sqlite"
+        options = {"timeout": PATIENCE} if alone else {}
+        engine = sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=not alone, connect_args=options)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise ConfigurationError([f"proxy.state: not the URL of a database that can be used here: {error}"]) from error
     if engine.dialect.name == "sqlite":
@@ -327,14 +331,19 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _transaction(engine: sa.Engine, work: Work[T], writes: bool) -> T:
-    try:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
-            return work(connection)
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        raise SiteFailure(f"the ledger of this site does not work: {error.orig}", 503) from error
+def _transaction(engine: sa.Engine, work: Work[T], writes: bool, tries: int) -> T:
+    while True:
+        try:
+            with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                return work(connection)
+        except DBAPIError as error:
+            tries -= 1
+            # After a lost connection we cannot know whether it was done; after any other error it was not.
+            if tries and not error.connection_invalidated:
+                continue
+            if isinstance(error, IntegrityError):
+                raise
+            raise SiteFailure(f"the ledger of this site does not work: {error.orig}", 503) from error
 
 
 def _prepare(engine: sa.Engine) -> None:
@@ -342,15 +351,21 @@ def _prepare(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
         _make_private(engine.url.database)
         _log_ahead(engine)
+    try:
+        _make_tables(engine)
+    except DBAPIError:
+        # Another worker made them at the same moment; what is really wrong is wrong again.
+        _make_tables(engine)
+
+
+def _make_tables(engine: sa.Engine) -> None:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         _schema.create_all(connection)
         found = connection.scalar(sa.select(_revisions.c.version_num))
         if found is None:
             connection.execute(_revisions.insert().values(version_num=REVISION))
         elif found != REVISION:
-            raise ConfigurationError(
-                [f"proxy.state: {engine.url!r} is of revision {found}, not {REVISION}, of scopeproxy"]
-            )
+            raise ConfigurationError([f"proxy.state: {engine.url!r} holds revision {found}, not {REVISION}"])
         else:
             connection.execute(_revisions.update().values(version_num=found))
 
@@ -490,24 +505,26 @@ def _login(safe: _Safe, which: sa.ColumnElement[bool], db: sa.Connection) -> Log
     return Login(fingerprint, issuer, _identity(json.loads(identity)), validated, by_name)
 
 
-def _put_login(login: Login, sites: Iterable[dict[str, Any]], db: sa.Connection) -> None:
-    _delete_login(login.fingerprint, db)
-    db.execute(
-        _logins.insert().values(
-            fingerprint=login.fingerprint,
-            issuer=login.issuer,
-            identity=json.dumps(_said(login.identity)),
-            validated=login.validated,
-            expires=login.identity.expires,
-        )
-    )
-    if rows := list(sites):
-        db.execute(_site_logins.insert(), rows)
+def _put_login(login: Login, sites: Sequence[dict[str, Any]], db: sa.Connection) -> None:
+    row = {
+        "fingerprint": login.fingerprint,
+        "issuer": login.issuer,
+        "identity": json.dumps(_said(login.identity)),
+        "validated": login.validated,
+        "expires": login.identity.expires,
+    }
+    # Changed in place rather than deleted and made anew: others who wait for its lock then still find it.
+    if _lock(login.fingerprint, db) is None:
+        db.execute(_logins.insert().values(row))
+    else:
+        db.execute(_logins.update().where(_logins.c.fingerprint == login.fingerprint).values(row))
+    db.execute(_site_logins.delete().where(_site_logins.c.login == login.fingerprint))
+    if sites:
+        db.execute(_site_logins.insert(), sites)
 
 
 def _put_site(safe: _Safe, login: str, entry: SiteToken | FailedLogin, db: sa.Connection) -> bool:
-    held = sa.select(_logins.c.expires).where(_logins.c.fingerprint == login)
-    expires = db.scalar(held.with_for_update())
+    expires = _lock(login, db)
     if expires is None:
         return False
     db.execute(_site_logins.delete().where((_site_logins.c.login == login) & (_site_logins.c.site == entry.site)))
@@ -516,11 +533,14 @@ def _put_site(safe: _Safe, login: str, entry: SiteToken | FailedLogin, db: sa.Co
 
 
 def _drop_login(safe: _Safe, fingerprint: str, db: sa.Connection) -> Login | None:
+    _lock(fingerprint, db)
     held = _login(safe, _logins.c.fingerprint == fingerprint, db)
-    _delete_login(fingerprint, db)
+    db.execute(_logins.delete().where(_logins.c.fingerprint == fingerprint))
+    db.execute(_site_logins.delete().where(_site_logins.c.login == fingerprint))
     return held
 
 
-def _delete_login(fingerprint: str, db: sa.Connection) -> None:
-    db.execute(_site_logins.delete().where(_site_logins.c.login == fingerprint))
-    db.execute(_logins.delete().where(_logins.c.fingerprint == fingerprint))
+def _lock(fingerprint: str, db: sa.Connection) -> float | None:
+    """When the login expires, None if there is none.  Whoever changes a login or its sites does this first: until the
+    end of the transaction it is then theirs alone, and no two wait for each other."""
+    return db.scalar(sa.select(_logins.c.expires).where(_logins.c.fingerprint == fingerprint).with_for_update())

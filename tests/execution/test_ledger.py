@@ -471,6 +471,37 @@ async def test_a_caller_who_leaves_does_not_leave_half_a_write(ledger):
     assert await ledger.login(CLIENT.fingerprint) in (None, LOGIN)
 
 
+def test_where_the_database_undoes_one_of_two_writers_that_one_tries_again():
+    engine = sa.create_engine("sqlite://")
+    met = []
+
+    def work(connection):
+        met.append(connection)
+        if len(met) < 3:
+            raise sa.exc.OperationalError("INSERT", {}, Exception("deadlock detected"))
+        return "done"
+
+    assert module._transaction(engine, work, writes=True, tries=3) == "done"
+    met.clear()
+    with pytest.raises(SiteFailure, match="deadlock"):
+        module._transaction(engine, work, writes=True, tries=2)
+    engine.dispose()
+
+
+def test_a_write_is_not_repeated_when_the_connection_was_lost():
+    engine = sa.create_engine("sqlite://")
+    met = []
+
+    def work(connection):
+        met.append(connection)
+        raise sa.exc.OperationalError("INSERT", {}, Exception("gone away"), connection_invalidated=True)
+
+    with pytest.raises(SiteFailure, match="gone away"):
+        module._transaction(engine, work, writes=True, tries=3)
+    assert len(met) == 1
+    engine.dispose()
+
+
 # ---- what the operator and the caller are told
 
 
@@ -503,7 +534,7 @@ async def test_a_database_of_another_release_is_left_alone(url):
         file.execute("UPDATE alembic_version SET version_num = '0099'")
         file.commit()
         file.close()
-    assert "revision 0099, not 0001" in await refused(url)
+    assert "holds revision 0099, not 0001" in await refused(url)
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "nosuch://host/db", "sqlite+nosuch:///x.db"])
