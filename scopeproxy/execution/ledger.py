@@ -56,6 +56,7 @@ _requests = sa.Table(
     sa.Column("id", _digits, primary_key=True),
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("home", _name, nullable=False),
+    sa.Column("entry", _name, nullable=False),
     sa.Column("hops", sa.Integer, nullable=False),
     sa.Column("project", _name),
     sa.Column("client_id", sa.Text),
@@ -98,11 +99,16 @@ Work = Callable[[sa.Connection], T]
 
 @dataclass(frozen=True, slots=True)
 class RequestEntry:
-    """What a minted request id stands for.  `project`: whose token it came with; `client_id`: the client's own id."""
+    """What a minted request id stands for.
+
+    `home`: who issued the token, where that is not this site; `entry`: the site whose proxy keeps the login; `project`:
+    whose token it came with; `client_id`: the client's own id.
+    """
 
     id: str
     scope: str
     home: str
+    entry: str
     hops: int
     project: str | None
     client_id: str | None

@@ -52,11 +52,13 @@ def digest(scope_text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What a tag says: the scope, or else its digest; who issued the token; hops so far; seconds since the epoch."""
+    """What a tag says: the scope, or else its digest; who issued the token, where that is not this site; whose proxy
+    keeps the login; hops so far; seconds since the epoch."""
 
     scope: str | None
     digest: str | None
     home: str
+    entry: str
     hops: int
     expires: float
 
@@ -86,7 +88,7 @@ class Tags:
         self._key = hmac.digest(key, b"scopeproxy tag v1", "sha256")
         self._site = site
 
-    def tag(self, token: Token, scope_text: str, home: str, expires: float, hops: int = 0) -> Tagged:
+    def tag(self, token: Token, scope_text: str, home: str, entry: str, expires: float, hops: int = 0) -> Tagged:
         """The token with a tag behind it.
 
         The same arguments give the same tag, and keystonemiddleware caches by the whole string: let `expires` be the
@@ -94,13 +96,13 @@ class Tags:
         """
         if SEPARATOR in token.value:
             raise Unauthorized("the token carries a scope tag already")
-        whole = self._suffix(token, [scope_text, None, home, hops, int(expires)])
+        whole = self._suffix(token, [scope_text, None, home, entry, hops, int(expires)])
         if len(whole) <= MAX_TAG:
             return Tagged(token.value + whole, None)
         stand_in = digest(scope_text)
-        short = self._suffix(token, [None, stand_in, home, hops, int(expires)])
+        short = self._suffix(token, [None, stand_in, home, entry, hops, int(expires)])
         if len(short) > MAX_TAG:
-            raise ConfigurationError([f"sites: a name of {len(home)} characters is too long to travel in a scope tag"])
+            raise ConfigurationError([f"sites: names of {len(home + entry)} characters are too long to travel in a scope tag"])
         return Tagged(token.value + short, stand_in)
 
     def untag(self, value: str, now: float) -> Untagged:
@@ -165,8 +167,8 @@ def _read(payload: str) -> Tag:
     # The MAC was good, so we wrote this; but perhaps another release of us did.
     try:
         said = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        scope, stand_in, home, hops, expires = said
-        return Tag(scope, stand_in, str(home), int(hops), float(expires))
+        scope, stand_in, home, entry, hops, expires = said
+        return Tag(scope, stand_in, str(home), str(entry), int(hops), float(expires))
     except (ValueError, TypeError, binascii.Error) as error:
         raise Unauthorized("the token's scope tag is of another release") from error
 

@@ -41,6 +41,7 @@ class Hop:
     scope: str
     options: str
     home: str
+    entry: str
     hops: int
     host: str
     fingerprint: str
@@ -135,7 +136,7 @@ def _parts(signature: str) -> tuple[str, int, str, str]:
 def _mac(key: bytes, method: str, target: str, hop: Hop, site: str, date: int, nonce: str) -> str:
     fields = (
         *(f"scopeproxy hop {_VERSION}", site, str(date), nonce, method, target),
-        *(hop.to, hop.service, hop.scope, hop.options, hop.home, str(hop.hops), hop.host, hop.fingerprint),
+        *(hop.to, hop.service, hop.scope, hop.options, hop.home, hop.entry, str(hop.hops), hop.host, hop.fingerprint),
     )
     mac = hmac.new(key, digestmod=sha256)
     for field in fields:

@@ -77,17 +77,17 @@ def test_other_ids_are_not_ours(value):
 
 @given(tokens, scopes, names, hops, st.integers(1_001, 2**40))
 def test_what_was_tagged_is_untagged(token, scope, home, hops, expires):
-    tagged = TAGS.tag(token, scope, home, expires, hops)
+    tagged = TAGS.tag(token, scope, home, home[::-1], expires, hops)
     untagged = TAGS.untag(tagged.value, NOW)
     assert untagged.token == token
     carried = None if tagged.digest else scope
-    assert untagged.tag == Tag(carried, tagged.digest, home, hops, expires)
+    assert untagged.tag == Tag(carried, tagged.digest, home, home[::-1], hops, expires)
     assert tagged.digest in (None, digest(scope))
 
 
 @given(tokens, scopes, names)
 def test_a_tag_is_short_printable_and_follows_the_token(token, scope, home):
-    value = TAGS.tag(token, scope, home, LATER).value
+    value = TAGS.tag(token, scope, home, home, LATER).value
     assert value.startswith(token.value + SEPARATOR)
     assert len(value) - len(token.value) <= MAX_TAG
     assert re.fullmatch(r"[!-~]+", value)
@@ -95,17 +95,19 @@ def test_a_tag_is_short_printable_and_follows_the_token(token, scope, home):
 
 
 def test_a_usual_scope_is_carried_and_a_long_one_is_named_by_its_digest():
-    assert TAGS.tag(TOKEN, SCOPE, "Paris", LATER).digest is None
+    assert TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER).digest is None
     long = "{compute: " + "&".join(f"Site{n}" for n in range(1000)) + "}"
-    assert TAGS.tag(TOKEN, long, "Paris", LATER).digest == digest(long)
+    assert TAGS.tag(TOKEN, long, "Paris", "Paris", LATER).digest == digest(long)
 
 
 def test_the_same_arguments_give_the_same_tag_so_that_caches_of_validations_work():
-    assert TAGS.tag(TOKEN, SCOPE, "Paris", LATER, 1) == TAGS.tag(TOKEN, SCOPE, "Paris", LATER, 1)
+    assert TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER, 1) == TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER, 1)
 
 
 def test_two_scopes_on_one_token_are_told_apart():
-    one, two = (TAGS.tag(TOKEN, scope, "Paris", LATER).value for scope in ("{image: Corte}", "{image: Marseille}"))
+    one, two = (
+        TAGS.tag(TOKEN, scope, "Paris", "Paris", LATER).value for scope in ("{image: Corte}", "{image: Marseille}")
+    )
     assert one != two
     assert [TAGS.untag(value, NOW).tag.scope for value in (one, two)] == ["{image: Corte}", "{image: Marseille}"]
     (front, _, mac_of_one), (_, payload_of_two, _) = one.rsplit(".", 2), two.rsplit(".", 2)
@@ -121,9 +123,9 @@ def test_a_token_without_a_tag_is_itself(token):
 
 
 def test_a_tagged_token_is_not_tagged_again():
-    tagged = TAGS.tag(TOKEN, SCOPE, "Paris", LATER)
+    tagged = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER)
     with pytest.raises(Unauthorized):
-        TAGS.tag(Token(tagged.value), SCOPE, "Paris", LATER)
+        TAGS.tag(Token(tagged.value), SCOPE, "Paris", "Paris", LATER)
 
 
 def refused(value, tags=TAGS, now=NOW):
@@ -136,26 +138,26 @@ def refused(value, tags=TAGS, now=NOW):
 
 
 def test_a_tag_of_another_token_site_or_key_is_refused():
-    value = TAGS.tag(TOKEN, SCOPE, "Paris", LATER).value
+    value = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER).value
     assert "not made for this token at this site" in refused("another" + value)
     assert "not made for this token at this site" in refused(value, Tags(KEY, "Corte"))
     assert "not made for this token at this site" in refused(value, Tags(b"other", "Paris"))
 
 
 def test_an_expired_tag_is_refused_from_its_very_second_on():
-    value = TAGS.tag(TOKEN, SCOPE, "Paris", LATER).value
+    value = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER).value
     assert TAGS.untag(value, LATER - 0.1).tag.expires == LATER
     assert "expired" in refused(value, now=LATER)
 
 
 def test_a_doubled_tag_is_refused():
-    value = TAGS.tag(TOKEN, SCOPE, "Paris", LATER).value
+    value = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER).value
     assert "more than one" in refused(value + value.removeprefix(TOKEN.value))
 
 
 @given(st.data())
 def test_a_truncated_lengthened_or_altered_tag_is_refused(data):
-    value = TAGS.tag(TOKEN, SCOPE, "Paris", LATER).value
+    value = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER).value
     at = data.draw(st.integers(len(TOKEN.value) + len(SEPARATOR), len(value) - 1))
     refused(value[:at])
     refused(value[:at] + value[at + 1 :])
@@ -190,17 +192,17 @@ def test_a_tag_that_another_release_of_ours_signed_is_refused():
 
 def test_a_site_name_that_leaves_no_room_is_the_operators_mistake():
     with pytest.raises(ConfigurationError, match="too long"):
-        TAGS.tag(TOKEN, SCOPE, "é" * 600, LATER)
+        TAGS.tag(TOKEN, SCOPE, "é" * 600, "", LATER)
 
 
 def test_no_repr_shows_the_token():
-    tagged = TAGS.tag(TOKEN, SCOPE, "Paris", LATER)
+    tagged = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER)
     assert TOKEN.value not in repr(tagged) + repr(TAGS.untag(tagged.value, NOW)) + repr(TAGS)
 
 
 # ---- the token in a login's body
 
-VALUE = TAGS.tag(TOKEN, SCOPE, "Paris", LATER).value
+VALUE = TAGS.tag(TOKEN, SCOPE, "Paris", "Paris", LATER).value
 
 
 def login(token):

@@ -23,6 +23,7 @@ HOP = Hop(
     scope="{image: Corte}",
     options="strict",
     home="Paris",
+    entry="Paris",
     hops=1,
     host="glance.paris.example",
     fingerprint="f" * 64,
@@ -31,7 +32,7 @@ CALL = ("GET", "/v2/images?limit=2")
 
 texts = st.text(max_size=30)
 hops = st.builds(
-    Hop, to=texts, service=texts, scope=texts, options=texts, home=texts, hops=st.integers(0, 8), host=texts,
+    Hop, to=texts, service=texts, scope=texts, options=texts, home=texts, entry=texts, hops=st.integers(0, 8), host=texts,
     fingerprint=texts,
 )  # fmt: skip
 
