@@ -1,0 +1,74 @@
+"""What is made of the answers' headers."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+import requests
+from keystoneauth1.session import Session
+from scopeproxy.osc.results import Results, watch
+
+
+def answer(body: Any = None, content_type: str = "application/json", **headers: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code = 200
+    response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response.headers.update({"Content-Type": content_type})
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+def test_a_partial_result_is_told_once_for_each_set_of_sites(caplog: pytest.LogCaptureFixture) -> None:
+    results = Results()
+    for partial in ("Corte, Marseille", "Marseille, Corte", "Corte", ""):
+        results(answer(X_Scope_Partial=partial))
+    assert [record.getMessage() for record in caplog.records] == [
+        "scope: the result is partial: nothing came from Corte, Marseille",
+        "scope: the result is partial: nothing came from Corte",
+    ]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFixture) -> None:
+    session = Session()
+    results = watch(session)
+    assert watch(session) is results
+    results(answer(X_Scope_Partial="Corte"))
+    session.session.close()  # as osc_lib does after each command
+    results(answer(X_Scope_Partial="Corte"))
+    assert len(caplog.records) == 2
+    assert session.session.hooks["response"] == [results]
+
+
+def test_the_site_of_each_item_is_noted() -> None:
+    results = Results()
+    results(answer({"servers": [{"id": "s1", "scope_site": "Paris"}, {"id": "s2"}, 7]}, X_Scope_Sites="Paris=200"))
+    results(answer({"image": {"id": "i1", "scope_site": "Corte"}}, X_Scope_Sites="Corte=200"))
+    assert results.site_of == {"s1": "Paris", "i1": "Corte"}
+    assert results.sites == "Corte=200"
+
+
+def test_what_is_not_ours_is_left_unread() -> None:
+    """A download must not be pulled into memory by looking at it."""
+
+    class Unread(requests.Response):
+        @property
+        def content(self) -> bytes:
+            raise AssertionError("the body was read")
+
+    results = Results()
+    for headers in ({"Content-Type": "application/json"}, {"X-Scope-Sites": "Paris=200", "Content-Type": "image/raw"}):
+        response = Unread()
+        response.headers.update(headers)
+        results(response)
+    results(answer(b"not json", X_Scope_Sites="Paris=200"))
+    results(answer([1, 2], X_Scope_Sites="Paris=200"))
+    assert results.site_of == {}
+
+
+def test_its_prefix_serves_nothing() -> None:
+    session = Session()
+    watch(session)
+    with pytest.raises(requests.RequestException, match="nothing is served"):
+        session.session.get("scopeproxy://x")
