@@ -6,12 +6,16 @@ carries the published table with it: nothing is fetched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from os_service_types import ServiceTypes
 
 from scopeproxy.lang.scope import EVERY_SERVICE
+
+# Service types that stand in the catalogs of real clouds but not in the published table.
+_IN_CATALOGS = {"compute_legacy": "compute"}
 
 
 @lru_cache(maxsize=1)
@@ -24,6 +28,7 @@ def openstack_services() -> dict[str, str]:
         for name in (row.get("project"), *(row.get("aliases") or ())):
             if name:
                 names.setdefault(name.lower(), service_type)
+    names.update(_IN_CATALOGS)
     # An official type is never another's alias.
     names.update({row["service_type"]: row["service_type"] for row in table})
     return names
@@ -42,12 +47,23 @@ class Vocabulary:
         """The service type for a type, alias or project name in any case; None when there is no such service."""
         if name == EVERY_SERVICE or name in self.own:
             return name
-        return openstack_services().get(name.lower())
+        return openstack_services().get(name.lower()) or self._own(name, str.lower)
+
+    def service_by_key(self, key: str) -> str | None:
+        """The service for a key of clouds.yaml: the SDK turns every `-` of a key into `_`."""
+        return self.service(key) or self.service(key.replace("_", "-")) or self._own(key, _folded)
 
     @property
     def services(self) -> tuple[str, ...]:
         """Every name that `service` knows, to suggest from."""
         return (*sorted(self.own), *openstack_services())
+
+    def _own(self, name: str, fold: Callable[[str], str]) -> str | None:
+        return next((own for own in sorted(self.own) if fold(own) == fold(name)), None)
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 OPENSTACK = Vocabulary()
