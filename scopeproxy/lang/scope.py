@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from scopeproxy.lang.durations import format_duration
+
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _KEYWORDS = frozenset({"any", "all"})
 
@@ -69,7 +71,7 @@ class Selector:
     of: str | None = None
 
     def __str__(self) -> str:
-        near = "" if self.within is None else f", {self.within * 1000:g}ms"
+        near = "" if self.within is None else f", {format_duration(self.within)}"
         return f"{self.kind}({self.pool}{near}{'' if self.of is None else f' of {quoted(self.of)}'})"
 
 
@@ -147,7 +149,7 @@ class Scope(Mapping[str, Location]):
         return hash(frozenset(self.bindings))
 
     def __str__(self) -> str:
-        return "{" + ", ".join(f"{quoted_service(name)}: {location}" for name, location in self.bindings) + "}"
+        return "{" + ", ".join(f"{_bound(name)} {location}" for name, location in self.bindings) + "}"
 
     def location(self, service: str) -> Location | None:
         """Where the service is bound to, by its own name or by `*`; None leaves it where its caller runs."""
@@ -167,3 +169,25 @@ class Scope(Mapping[str, Location]):
 def quoted_service(name: str) -> str:
     """The service as it is written in a scope."""
     return name if name == EVERY_SERVICE else quoted(name)
+
+
+def _bound(service: str) -> str:
+    # `"our app": "New York"` would be read as JSON, where the value is an expression; with `=` it never is.
+    name = quoted_service(service)
+    return f"{name} =" if name.startswith('"') else f"{name}:"
+
+
+def explained(what: Scope | Location) -> str:
+    """The scope, or the location, with parentheses that show what belongs together: `Paris & (Corte | Marseille)`."""
+    if isinstance(what, Scope):
+        return "{" + ", ".join(f"{_bound(name)} {explained(location)}" for name, location in what.bindings) + "}"
+    match what:
+        case And(parts):
+            return " & ".join(_enclosed(part) for part in parts)
+        case Or(parts):
+            return " | ".join(_enclosed(part) for part in parts)
+    return str(what)
+
+
+def _enclosed(part: Location) -> str:
+    return f"({explained(part)})" if isinstance(part, And | Or) else str(part)
