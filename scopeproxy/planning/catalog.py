@@ -2,23 +2,103 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from scopeproxy.model.topology import Site
+from scopeproxy.lang.vocabulary import openstack_services
+from scopeproxy.model.topology import Site, Url
 
-Catalog = list[dict[str, Any]]
+Entry = dict[str, Any]
+Catalog = list[Entry]
+_PORTS = {"http": 80, "https": 443}
 
 
 def rewrite_catalog(catalog: Catalog, from_site: Site, to_site: Site) -> Catalog:
-    """The catalog of one site as that of another: fronts and regions."""
-    raise NotImplementedError
+    """The catalog of one site as that of another: fronts and regions.
+
+    What is under no front of the first is dropped, as is what the other does not offer.
+    """
+    if from_site.name == to_site.name:
+        return catalog
+    fronts = {service: endpoint.front for service, endpoint in from_site.services.items()}
+
+    def moved(entry: Entry, endpoint: Entry) -> Entry | None:
+        found = _under(str(endpoint.get("url", "")), fronts, str(entry.get("type", "")))
+        target = to_site.services.get(found[0]) if found else None
+        if found is None or target is None:
+            return None
+        regions: Entry = {key: to_site.region for key in ("region", "region_id") if key in endpoint}
+        return {**endpoint, **regions, "url": f"{target.front}{found[1]}"}
+
+    return _each(catalog, moved)
 
 
 def backs_to_fronts(catalog: Catalog, site: Site) -> Catalog:
-    """The catalog with the site's real services' addresses replaced by the fronts."""
-    raise NotImplementedError
+    """The catalog with the site's real services' addresses replaced by the fronts; all others stay."""
+    backs = {service: endpoint.back for service, endpoint in site.services.items() if endpoint.back is not None}
+
+    def fronted(entry: Entry, endpoint: Entry) -> Entry:
+        found = _under(str(endpoint.get("url", "")), backs, str(entry.get("type", "")))
+        return {**endpoint, "url": f"{site.services[found[0]].front}{found[1]}"} if found else endpoint
+
+    return _each(catalog, fronted)
 
 
 def rewrite_token_answer(body: bytes, from_site: Site, to_site: Site) -> bytes:
     """The body of a token or catalog answer of keystone with its catalog rewritten; other bodies as they are."""
-    raise NotImplementedError
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    holder = document.get("token", document) if isinstance(document, dict) else None
+    catalog = holder.get("catalog") if isinstance(holder, dict) else None
+    if not isinstance(holder, dict) or not isinstance(catalog, list) or not all(map(_is_entry, catalog)):
+        return body
+    rewritten = rewrite_catalog(backs_to_fronts(catalog, from_site), from_site, to_site)
+    if rewritten == catalog:
+        return body
+    holder["catalog"] = rewritten
+    return json.dumps(document).encode()
+
+
+def _is_entry(entry: Any) -> bool:
+    endpoints = entry.get("endpoints") if isinstance(entry, dict) else None
+    return isinstance(endpoints, list) and all(isinstance(endpoint, dict) for endpoint in endpoints)
+
+
+def _each(catalog: Catalog, change: Callable[[Entry, Entry], Entry | None]) -> Catalog:
+    """Every endpoint changed, or dropped for None; an entry that lost all of its endpoints goes with them."""
+    changed = []
+    for entry in catalog:
+        endpoints = [new for old in entry["endpoints"] if (new := change(entry, old)) is not None]
+        if endpoints or not entry["endpoints"]:
+            changed.append({**entry, "endpoints": endpoints})
+    return changed
+
+
+def _under(url: str, roots: Mapping[str, Url], type_: str) -> tuple[str, str] | None:
+    """The service under whose root the URL is, and the rest of it.  The longest root counts, then the entry's type."""
+    own = openstack_services().get(type_.lower(), type_)
+    found = [
+        (len(root.path), service == own, service, rest)
+        for service, root in roots.items()
+        if (rest := _rest(url, root)) is not None
+    ]
+    return max(found)[2:] if found else None
+
+
+def _rest(url: str, root: Url) -> str | None:
+    # Compared by parts: as text, 87741 would begin with 8774, and :80 would not be what is left out.
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if (parts.scheme, parts.hostname, port) != (root.scheme, root.address.host.lower(), root.address.port):
+        return None
+    rest = parts.path.removeprefix(root.path)
+    if not parts.path.startswith(root.path) or (rest and not rest.startswith("/")):
+        return None
+    return f"{rest}?{parts.query}" if parts.query else rest
