@@ -1,0 +1,316 @@
+"""A site's glance: images v2, their data, members and tags."""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from aiohttp import web
+from multidict import MultiDict
+
+from scopeproxy.emulator.access import Access
+from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
+from scopeproxy.emulator.imagestore import ImageStore, Stored
+from scopeproxy.emulator.place import Place
+from scopeproxy.emulator.service import Fault, Service, access_of, answer, empty, json_of
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_VERSIONS = (
+    "2.15",
+    "2.13",
+    "2.12",
+    "2.11",
+    "2.10",
+    "2.9",
+    "2.8",
+    "2.17",
+    *(f"2.{minor}" for minor in range(7, -1, -1)),
+)
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Request Entity Too Large",
+    416: "Requested Range Not Satisfiable",
+    500: "Internal Server Error",
+}
+_READ_ONLY = frozenset(
+    {"id", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size"}
+    | {"created_at", "updated_at", "self", "file", "schema"}
+)
+_DEFAULTS: Item = {
+    "name": None,
+    "disk_format": None,
+    "container_format": None,
+    "visibility": "shared",
+    "size": None,
+    "virtual_size": None,
+    "status": "queued",
+    "checksum": None,
+    "protected": False,
+    "min_ram": 0,
+    "min_disk": 0,
+    "os_hidden": False,
+    "os_hash_algo": None,
+    "os_hash_value": None,
+}
+_SETS = frozenset({"id", "name", "status", "container_format", "disk_format"})  # `in:one,other` is understood for these
+_CHUNK = 1 << 20
+JSON_PATCH = "application/openstack-images-v2.1-json-patch"
+
+
+class Glance(Service):
+    """Ids are unique at this site only."""
+
+    type, name = "image", "glance"
+    open_paths = frozenset({"/", "", "/versions"})
+    _schema: ClassVar[Item] = {key: {"type": ["null", "string"]} for key in ("id", "owner", *_DEFAULTS)}
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.images: dict[str, Item] = {}
+        self._members: dict[str, dict[str, Item]] = {}
+        self._store = ImageStore(place.directory / "images")
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        image = "/v2/images/{id}"
+        return [
+            web.get("/", self.versions),
+            web.get("/versions", self.versions),
+            web.get("/v2/schemas/{kind:image|images}", self.schema),
+            web.get("/v2/images", self.index),
+            web.post("/v2/images", self.create),
+            web.get(image, self.show),
+            web.patch(image, self.update),
+            web.delete(image, self.delete),
+            web.put(image + "/file", self.upload),
+            web.get(image + "/file", self.download),
+            web.put(image + "/tags/{tag}", self.tag),
+            web.delete(image + "/tags/{tag}", self.untag),
+            web.get(image + "/members", self.members),
+            web.post(image + "/members", self.add_member),
+            web.put(image + "/members/{member}", self.answer_member),
+            web.delete(image + "/members/{member}", self.remove_member),
+        ]
+
+    def fault(self, request: web.Request, fault: Fault) -> web.Response:
+        """WebOb's answer: HTML, or JSON for those who ask for it."""
+        title = _TITLES.get(fault.status, "Error")
+        if "application/json" in request.headers.get("Accept", ""):
+            message = f"{html.escape(fault.message)}<br /><br />\n\n\n"
+            return answer({"message": message, "code": f"{fault.status} {title}", "title": title}, fault.status)
+        page_ = (
+            f"<html>\n <head>\n  <title>{fault.status} {title}</title>\n </head>\n <body>\n  <h1>{fault.status} {title}"
+            f"</h1>\n  {html.escape(fault.message)}<br /><br />\n\n\n </body>\n</html>"
+        )
+        return web.Response(status=fault.status, text=page_, content_type="text/html")
+
+    # ---- documents
+
+    async def versions(self, request: web.Request) -> web.Response:
+        links = [{"rel": "self", "href": f"{self.base(request)}/v2/"}]
+        rows = [
+            {"id": f"v{number}", "status": "CURRENT" if number == "2.17" else "SUPPORTED", "links": links}
+            for number in _VERSIONS
+        ]
+        explicit = request.path.removeprefix(self.prefix) == "/versions"
+        return answer({"versions": rows}, 200 if explicit else 300)
+
+    async def schema(self, request: web.Request) -> web.Response:
+        kind = request.match_info["kind"]
+        one = {"name": "image", "properties": self._schema, "additionalProperties": {"type": "string"}}
+        links = [{"rel": "self", "href": "{self}"}]
+        many = {"name": "images", "properties": {"images": {"type": "array", "items": one}}, "links": links}
+        return answer(one if kind == "image" else many)
+
+    # ---- images
+
+    def add(self, values: Item, data: bytes | None = None) -> Item:
+        """An image without asking anybody: for the seed."""
+        stamp = now()
+        image = {**_DEFAULTS, "id": str(uuid.uuid4()), "owner": None, "tags": [], **values}
+        image |= {"created_at": stamp, "updated_at": stamp}
+        self.images[image["id"]] = image
+        if data is not None:
+            self._activate(image, self._store.keep(image["id"], data))
+        return image
+
+    def _activate(self, image: Item, stored: Stored) -> None:
+        image.update(
+            status="active",
+            size=stored.size,
+            checksum=stored.md5,
+            os_hash_algo="sha512",
+            os_hash_value=stored.sha512,
+            stores="fs",
+            updated_at=now(),
+        )
+
+    def _view(self, image: Item) -> Item:
+        path = f"/v2/images/{image['id']}"
+        return {**image, "self": path, "file": f"{path}/file", "schema": "/v2/schemas/image"}
+
+    def _sees(self, access: Access, image: Item) -> bool:
+        member = (access.project_id or "") in self._members.get(image["id"], {})
+        return access.owns(image["owner"]) or image["visibility"] in ("public", "community") or member
+
+    def _found(self, request: web.Request, *, own: bool = False) -> Item:
+        id_, access = request.match_info["id"], access_of(request)
+        image = self.images.get(id_)
+        if image is None or not self._sees(access, image):
+            raise Fault(404, f"No image found with ID {id_}")
+        if own and not access.owns(image["owner"]):
+            raise Fault(403, f"You are not permitted to modify image {id_}.")
+        return image
+
+    def _listed(self, request: web.Request) -> list[Item]:
+        access, wanted = access_of(request), request.query.get("visibility")
+        images = [image for image in self.images.values() if self._sees(access, image)]
+        if wanted is None:  # community images of others show only when they are asked for, hidden ones likewise
+            images = [i for i in images if i["visibility"] != "community" or access.owns(i["owner"])]
+        if "os_hidden" not in request.query:
+            images = [image for image in images if not image["os_hidden"]]
+        query = MultiDict(request.query)
+        for key in ("visibility",) if wanted == "all" else ():
+            query.popall(key)
+        query.popall("member_status", None)
+        for key in _SETS & set(query):
+            if query[key].startswith("in:"):
+                wanted_values = query.pop(key).removeprefix("in:").split(",")
+                images = [image for image in images if image[key] in wanted_values]
+        tags = query.popall("tag", [])
+        return [image for image in filtered(images, query) if set(tags) <= set(image["tags"])]
+
+    async def index(self, request: web.Request) -> web.Response:
+        if not request.query.get("limit", "0").isdigit():
+            raise Fault(400, "limit param must be an integer")
+        order = orders(request.query, [("created_at", True), ("id", True)])
+        longest = 1000 if "limit" in request.query else 25  # glance's api_limit_max and limit_param_default
+        part = page(ordered(self._listed(request), order), request.query, longest)
+        rest = [(key, value) for key, value in request.query.items() if key != "marker"]
+        body: dict[str, Any] = {"images": [self._view(image) for image in part.items], "schema": "/v2/schemas/images"}
+        body["first"] = "/v2/images" + (f"?{urlencode(rest)}" if rest else "")
+        if part.marker:
+            body["next"] = f"/v2/images?{urlencode([*rest, ('marker', part.marker)])}"
+        return answer(body)
+
+    async def create(self, request: web.Request) -> web.Response:
+        access, values = access_of(request), await json_of(request)
+        read_only = next((key for key in values if key in _READ_ONLY - {"id"}), None)
+        if read_only:
+            raise Fault(403, f"Attribute '{read_only}' is read-only.")
+        if values.get("visibility") == "public" and not access.is_admin:
+            raise Fault(403, "You are not authorized to complete publicize_image action.")
+        id_ = values.get("id", "")
+        if id_ and not _UUID.match(id_):
+            raise Fault(400, "Invalid image id format")
+        if id_ in self.images:
+            raise Fault(409, f"Image ID {id_} already exists!")
+        owner = values.pop("owner", None) if access.is_admin else None
+        image = self.add({**values, "owner": owner or access.project_id})
+        location = f"{self.base(request)}/v2/images/{image['id']}"
+        more = {"OpenStack-image-import-methods": "glance-direct,web-download", "OpenStack-image-store-ids": "fs"}
+        return answer(self._view(image), 201, {"Location": location, **more})
+
+    async def show(self, request: web.Request) -> web.Response:
+        return answer(self._view(self._found(request)))
+
+    async def update(self, request: web.Request) -> web.Response:
+        if not request.content_type.startswith("application/openstack-images-v2"):
+            raise Fault(415, "Unsupported Content-Type")
+        image = self._found(request, own=True)
+        changes = await request.json()
+        for change in changes:
+            key = str(change["path"]).lstrip("/").replace("~1", "/").replace("~0", "~")
+            if key in _READ_ONLY:
+                raise Fault(403, f"Attribute '{key}' is read-only.")
+            if change["op"] != "add" and key not in image:
+                raise Fault(409, f"Property {key} does not exist.")
+            if change["op"] == "remove":
+                image.pop(key)
+            else:
+                image[key] = change["value"]
+        image["updated_at"] = now()
+        return answer(self._view(image))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        image = self._found(request, own=True)
+        if image["protected"]:
+            raise Fault(403, f"Image {image['id']} is protected and cannot be deleted.")
+        del self.images[image["id"]]
+        self._store.delete(image["id"])
+        return empty()
+
+    # ---- data
+
+    async def upload(self, request: web.Request) -> web.Response:
+        image = self._found(request, own=True)
+        if request.content_type != "application/octet-stream":
+            raise Fault(415, "Unsupported Content-Type")
+        if image["status"] != "queued":
+            raise Fault(409, f"Image status transition from {image['status']} to saving is not allowed")
+        image["status"] = "saving"
+        try:
+            stored = await self._store.receive(image["id"], request.content.iter_chunked(_CHUNK))
+        except BaseException:
+            image["status"] = "queued"
+            raise
+        self._activate(image, stored)
+        return empty()
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        image = self._found(request)
+        if image["status"] != "active":
+            return empty()
+        headers = {"Content-Type": "application/octet-stream", "Content-MD5": image["checksum"]}
+        return web.FileResponse(self._store.path(image["id"]), chunk_size=_CHUNK, headers=headers)
+
+    # ---- tags and members
+
+    async def tag(self, request: web.Request) -> web.Response:
+        tags, tag = self._found(request, own=True)["tags"], request.match_info["tag"]
+        if tag not in tags:
+            tags.append(tag)
+        return empty()
+
+    async def untag(self, request: web.Request) -> web.Response:
+        tags, tag = self._found(request, own=True)["tags"], request.match_info["tag"]
+        if tag not in tags:
+            raise Fault(404, "The specified tag could not be found.")
+        tags.remove(tag)
+        return empty()
+
+    async def members(self, request: web.Request) -> web.Response:
+        rows = list(self._members.get(self._found(request)["id"], {}).values())
+        return answer({"members": rows, "schema": "/v2/schemas/members"})
+
+    async def add_member(self, request: web.Request) -> web.Response:
+        image, values = self._found(request, own=True), await json_of(request)
+        rows = self._members.setdefault(image["id"], {})
+        if values["member"] in rows:
+            raise Fault(409, f"Image member {values['member']} already exists for image {image['id']}")
+        stamp, row = now(), {"image_id": image["id"], "member_id": values["member"], "status": "pending"}
+        rows[values["member"]] = {**row, "created_at": stamp, "updated_at": stamp, "schema": "/v2/schemas/member"}
+        return answer(rows[values["member"]])
+
+    def _member(self, request: web.Request) -> Item:
+        row = self._members.get(self._found(request)["id"], {}).get(request.match_info["member"])
+        if row is None:
+            raise Fault(404, f"{request.match_info['member']} not found in the member list of the image.")
+        return row
+
+    async def answer_member(self, request: web.Request) -> web.Response:
+        row = self._member(request)
+        row.update(status=(await json_of(request))["status"], updated_at=now())
+        return answer(row)
+
+    async def remove_member(self, request: web.Request) -> web.Response:
+        del self._members[request.match_info["id"]][self._member(request)["member_id"]]
+        return empty()
