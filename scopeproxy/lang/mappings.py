@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from scopeproxy.lang.source import Source, Word, check_size
+from scopeproxy.lang.source import BLANKS, Source, Word, check_size
 
 Pair = tuple[Word, Source]
 
 _STRING = r'"(?:[^"\\]|\\.)*+"'
-_PAIR = rf"({_STRING})\s*:\s*({_STRING})"
-_OBJECT = re.compile(rf"\s*\{{\s*{_PAIR}\s*(?:,\s*{_PAIR}\s*)*+,?\s*\}}\s*", re.DOTALL)
+_B = f"[{BLANKS}]*"
+_PAIR = f"({_STRING}){_B}:{_B}({_STRING})"
+_OBJECT = re.compile(rf"{_B}\{{{_B}{_PAIR}{_B}(?:,{_B}{_PAIR}{_B})*+,?{_B}\}}{_B}", re.DOTALL)
 _PAIRS = re.compile(_PAIR, re.DOTALL)
 # One character of a JSON string as it is written; two escapes may make one character.
 _CHARACTER = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)

@@ -30,6 +30,7 @@ _OPERATORS = "operators are & (here and there) and | (here or there)"
 _UNJOINED = (
     "'&' or '|' is missing between sites, or ',' before a service; a name with a blank in it is quoted: \"New York\""
 )
+_UNJOINED_PARENTHESIS = "'&' or '|' is missing before '('; or was all(…) or any(…) meant?"
 _NOT_A_SITE = "'*' is not a site; every site is all(*), or any(*) for the nearest that serves"
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -190,17 +191,24 @@ MISTAKES: tuple[Mistake, ...] = (
         (
             ("{nova: New York}", 12),
             ('{nova: Paris "New York"}', 14),
-            ("{nova: Paris (Corte)}", 14),
             ("{nova: Paris any(*)}", 14),
             ("{nova: Paris all(*)}", 14),
             ("{nova: Paris&Corte Nice}", 20),
             ("{nova: Paris|Corte Nice}", 20),
-            ("{nova: Paris|Corte (Nice)}", 20),
-            ("{nova: (Paris)(Corte)}", 15),
             ("{nova: (Paris) Corte}", 16),
             ("{nova: (New York)}", 13),
-            ("nova: France(Paris)", 13),
             ("{nova: Paris glance: Corte}", 14),
+        ),
+    ),
+    Mistake(
+        _UNJOINED_PARENTHESIS,
+        (
+            ("{nova: Paris (Corte)}", 14),
+            ("{nova: Paris|Corte (Nice)}", 20),
+            ("{nova: (Paris)(Corte)}", 15),
+            ("{nova: (Paris|Nice)(Corte)}", 20),
+            ("nova: some(France)", 11),
+            ("nova: Any(*)", 10),
         ),
     ),
     Mistake(

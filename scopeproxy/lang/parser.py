@@ -135,8 +135,14 @@ class _Reader:
     def selector(self, tree: _Tree) -> Location:
         kind, *duration = _tokens_in(tree)
         pool, *of = _trees_in(tree)
-        within = parse_duration(duration[0]) if duration else None
+        within = self._seconds(duration[0]) if duration else None
         return Selector(str(kind), self._pool(pool), within, self._site(of[0]) if of else None)
+
+    def _seconds(self, token: Token) -> float:
+        try:
+            return parse_duration(token)
+        except ValueError as mistake:
+            raise self._source.error(str(mistake), token.start_pos or 0) from mistake
 
     def _pool(self, tree: _Tree) -> Pool:
         every, sites = _tokens_in(tree), _trees_in(tree)
@@ -185,7 +191,7 @@ def _unquoted(word: Word) -> Word:
     for escape in _ESCAPE.finditer(inside):
         if escape[1] not in '"\\':
             place = word._replace(offset=word.offset + 1 + escape.start())
-            raise place.error(f'{escape[0]!s} means nothing in quotes; there are \\" and \\\\')
+            raise place.error(f'{escape[0]} means nothing in quotes; there are \\" and \\\\')
     if not inside:
         raise word.error("a name is missing: the quotes are empty")
     return word._replace(name=_ESCAPE.sub(r"\1", inside))

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,17 +39,12 @@ def test_durations_are_seconds_inside(text, seconds):
         ("3d", "'d' is not a unit of time"),
         ("3MS", "'MS' is not a unit of time"),
         ("9" * 400 + "s", "is longer than a year"),
-        ("367h", None),
         ("8785h", "'8785h' is longer than a year"),
     ],
 )
 def test_a_wrong_duration_tells_what_would_be_right(text, told):
-    if told is None:
-        assert parse_duration(text)
-        return
-    with pytest.raises(ValueError) as error:  # noqa: PT011  # the message is compared in full below
+    with pytest.raises(ValueError, match=re.escape(told)):
         parse_duration(text)
-    assert told in str(error.value)
 
 
 @pytest.mark.parametrize(

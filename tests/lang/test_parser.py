@@ -167,6 +167,8 @@ def test_an_error_in_json_points_into_the_whole_text(text, column, told):
         ('{nova: any("*")}', 12, "'*' is not the name of a site; every site is all(*) or any(*), without quotes"),
         ('{nova: "a\tb"}', 8, "a tab cannot be part of a name"),
         (r'{nova: "a\nb"}', 10, r"\n means nothing in quotes; there are \" and \\"),
+        ("{nova: any(*, 31622401s)}", 15, "'31622401s' is longer than a year"),
+        ("{nova: any(*, " + "9" * 400 + "s)}", 15, f"'{'9' * 40}' is longer than a year"),
         ("{nova: Paris+Corte}", 13, "'+' stands for '&' on the command line only"),
     ],
 )
@@ -442,6 +444,8 @@ LONGEST = [
     ("any(*)&", 7),
     ("x", 1),
     ("x-", 2),
+    ("9", 1),
+    ('"a":"b",', 8),
 ]
 
 
