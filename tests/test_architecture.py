@@ -7,6 +7,7 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,10 @@ def module_name(source: Path) -> str:
     return ".".join((PACKAGES[source.parts[0]], *(part for part in inside if part != "__init__")))
 
 
+def package_of(source: Path) -> str:
+    return module_name(source if source.name == "__init__.py" else source.parent / "__init__.py")
+
+
 def layer(module: str) -> str:
     """`scopeproxy.lang.parser` is in lang; the package itself, which holds nothing, is in no layer."""
     return module.partition(".")[2].partition(".")[0]
@@ -78,11 +83,10 @@ def imported(source: Path) -> set[str]:
         match node:
             case ast.Import(names):
                 found |= {alias.name for alias in names}
-            case ast.ImportFrom(module=str(module), names=names, level=0):
+            case ast.ImportFrom(module, names, level):
+                origin = resolve_name("." * level + (module or ""), package_of(source))
                 # `from scopeproxy.lang import parser` may name a module or what is in one: the longer name will do.
-                found |= {f"{module}.{alias.name}" for alias in names}
-            case ast.ImportFrom():
-                pytest.fail(f"{source}:{node.lineno}: imports are absolute here")
+                found |= {f"{origin}.{alias.name}" for alias in names}
     return found
 
 
