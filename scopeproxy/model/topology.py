@@ -6,9 +6,12 @@ because every site reads the same file.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from scopeproxy.lang.vocabulary import Vocabulary
 
 
 class Address(NamedTuple):
@@ -19,6 +22,14 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether nothing that is sent there leaves this machine."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.removesuffix(".") == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +115,12 @@ ADMIN = Address("127.0.0.1", 9901)
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """The settings of one site's proxy; docs/operating.md tells the meaning of each."""
+    """The settings of one site's proxy; docs/operating.md tells the meaning of each.
 
-    state: str = "sqlite:////var/lib/scopeproxy/{site}.db"
+    Secrets are in files, and only their paths are here; but a database's URL may hold a password: it is not shown.
+    """
+
+    state: str = field(default="sqlite:////var/lib/scopeproxy/{site}.db", repr=False)
     key: str | None = None
     peer_key: str | None = None
     peer_keys: Mapping[str, str] = field(default_factory=dict)
@@ -144,7 +158,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class LinkConstraint:
-    """What the link from one site to another does to traffic, in the embedded cloud only."""
+    """What the link from one site to another does to traffic, in the embedded cloud only.
+
+    `delay`: seconds, one way; `rate`: bytes per second, None for any; `loss`: the share of packets, from 0 to 1.
+    """
 
     src: str
     dst: str
@@ -193,3 +210,14 @@ class Topology:
     def has_identity(self) -> bool:
         """Whether any site has a keystone: without one, callers' credentials are none of our business."""
         return any("identity" in site.services for site in self)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether all sites are on this one machine: every front is an address of its own."""
+        return all(end.front.address.on_loopback for site in self for end in site.services.values())
+
+
+def vocabulary(topology: Topology) -> Vocabulary:
+    """What a scope may name here; made once for each topology, not for each call."""
+    groups = {label for site in topology for label in site.labels.values()}
+    return Vocabulary(frozenset(topology.own_services), frozenset(topology.sites), frozenset(groups))
