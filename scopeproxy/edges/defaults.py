@@ -1,0 +1,44 @@
+"""The settings of one site's proxy: what the file says for all, overridden key by key by what it says for the one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from scopeproxy.edges.values import EVERY_SITE
+from scopeproxy.model.topology import Credentials, Limits, ProxySettings, Timeouts, Tls
+
+_PARTS: dict[str, type[Timeouts | Limits | Credentials | Tls]] = {
+    "timeouts": Timeouts,
+    "limits": Limits,
+    "credentials": Credentials,
+    "tls": Tls,
+}
+
+
+def settings(site: str, own: Mapping[str, Any], defaults: Mapping[str, Any]) -> ProxySettings:
+    """The settings of a site, from the values that were read for it and for all."""
+    made = _made(_merged(defaults, own))
+    # Quoted, so that a site's name is always one part of a file's name and of a URL.
+    name = quote(site, safe="")
+    key = None if made.key is None else made.key.replace("{site}", name)
+    return replace(made, state=made.state.replace("{site}", name), key=key)
+
+
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    return {**defaults, **{key: _over(defaults.get(key), value) for key, value in own.items()}}
+
+
+def _over(default: Any, value: Any) -> Any:
+    return _merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
+
+
+def _made(fields: Mapping[str, Any]) -> ProxySettings:
+    made: dict[str, Any] = {key: _PARTS[key](**value) if key in _PARTS else value for key, value in fields.items()}
+    peer_keys = dict(made.pop("peer_keys", {}))
+    for_all = peer_keys.pop(EVERY_SITE, None)
+    if for_all is not None:
+        made.setdefault("peer_key", for_all)
+    return ProxySettings(peer_keys=peer_keys, **made)
