@@ -66,6 +66,8 @@ class Cloud:
             return 200, {"version": self._version("v2.1", "/compute/v2.1/", version="2.90", min_version="2.1")}
         if path == "/compute/v2.1/servers/detail":
             return 200, {"servers": [self._server()]}
+        if path == "/compute/v2.1/flavors/detail":
+            return 200, {"flavors": [{"id": "f1", "name": "m1.tiny"}]}
         if path in ("/image", "/image/"):
             return 300, {"versions": [self._version("v2.9", "/image/v2/", status="CURRENT")]}
         if path == "/image/v2/images":
@@ -104,7 +106,7 @@ class Cloud:
             "name": "vm1",
             "status": "ACTIVE",
             "addresses": {},
-            "flavor": {"original_name": "m1.tiny"},
+            "flavor": {"id": "f1", "original_name": "m1.tiny"},
             "image": {"id": "i1"},
             "scope_site": "Paris",
         }
@@ -178,6 +180,10 @@ class Openstack:
     def shell(self, shell: str, line: str) -> Run:
         """What a person types at this shell's prompt."""
         return self._run([shell, "-c", line], "", {})
+
+    def program(self, code: str, **environ: str) -> Run:
+        """A program of openstacksdk's users."""
+        return self._run([sys.executable, "-c", code], "", environ)
 
     def cloud_file(self, text: str) -> None:
         """This clouds.yaml, and nothing of the environment's cloud."""

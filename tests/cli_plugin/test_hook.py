@@ -81,6 +81,15 @@ def test_the_clouds_own_hook_is_called_too(cloud: Any, openstack: Any, side_by_s
     assert {(asked.scope, asked.headers["x-other"]) for asked in cloud.asked} == {("{compute: Paris}", "1")}
 
 
+def test_the_hook_of_a_vendor_profile_is_called_though_clouds_yaml_names_ours(cloud: Any, openstack: Any) -> None:
+    (openstack.home / "other.py").write_text(OTHER_HOOK)
+    (openstack.home / "clouds-public.yaml").write_text("public-clouds: {corse: {vendor_hook: 'other:hook'}}")
+    more = "profile: corse\n    vendor_hook: 'scopeproxy.osc.hook:vendor_hook'\n    scope: {nova: Paris}"
+    openstack.cloud_file(CLOUD.format(url=cloud.url, more=more))
+    assert program(openstack, "cloud='paris'").returncode == 0
+    assert {(asked.scope, asked.headers["x-other"]) for asked in cloud.asked} == {("{compute: Paris}", "1")}
+
+
 def test_a_partial_result_is_told_on_stderr_and_stdout_stays_parseable(
     cloud: Any, openstack: Any, side_by_side: Callable[..., Any]
 ) -> None:
@@ -99,7 +108,7 @@ def test_a_partial_result_is_told_on_stderr_and_stdout_stays_parseable(
 
 
 def program(openstack: Any, arguments: str, **environ: str) -> Any:
-    return openstack._run(["python", "-c", PROGRAM.format(arguments)], "", environ)
+    return openstack.program(PROGRAM.format(arguments), **environ)
 
 
 def test_a_program_with_the_sdk(cloud: Any, openstack: Any, side_by_side: Callable[..., Any]) -> None:
