@@ -11,7 +11,6 @@ FILES, SINK, STUBS = 18100, 18101, 18200
 
 # Each proxy's port for the files; the next one is for the sink.
 FRONTS = {"haproxy": 18110, "nginx": 18120, "naive": 18130, "scopeproxy": 18140}
-ADMIN = 18190
 
 _CORES = sorted(os.sched_getaffinity(0))
 LOAD_CORE, PROXY_CORE = _CORES[0], _CORES[-1]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from places import ADMIN, FILES, FRONTS, HOST, SINK, STUBS
+from places import FILES, FRONTS, HOST, SINK, STUBS
 
 HERE = Path(__file__).resolve().parent
 
@@ -104,12 +104,9 @@ def scopeproxy(folder: Path, sites: int = 1) -> list[str]:
     back = FILES if sites == 1 else STUBS
     lines = [
         "services: {docs: {fault: plain}, sink: {fault: plain}}",
-        "proxy:",
-        f'  state: "sqlite:///{home}/{{site}}.db"',
-        f'  key: "{home}/key"',
+        f'proxy: {{state: "sqlite:///{home}/{{site}}.db", admin: null}}',
         "sites:",
         "  site0:",
-        f'    proxy: {{admin: "{HOST}:{ADMIN}"}}',
         "    services:",
         f'      docs: {{front: "http://{HOST}:{front}", back: "http://{HOST}:{back}"}}',
         f'      sink: {{front: "http://{HOST}:{front + 1}", back: "http://{HOST}:{SINK}"}}',

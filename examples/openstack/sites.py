@@ -61,7 +61,7 @@ def topology(sites: list[Site], folder: Path) -> str:
         lines += [f"  {site.name}:", "    services:"]
         lines += [f'      {api}: {{front: "{site.front(api)}", back: "{site.back(api)}"}}' for api in APIS]
         lines += [f'    proxy: {{admin: "{site.ip}:9901"}}']
-    lines += ["proxy:", f'  state: "sqlite:///{folder}/proxy/{{site}}.db"', f'  key: "{folder}/proxy/key"']
+    lines += ["proxy:", f'  state: "sqlite:///{folder}/proxy/{{site}}.db"']
     return "\n".join(lines) + "\n"
 
 
