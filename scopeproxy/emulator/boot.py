@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from scopeproxy.emulator.access import Access
+from scopeproxy.emulator.answers import Fault
 from scopeproxy.emulator.collection import Item, now
 from scopeproxy.emulator.place import Place
-from scopeproxy.emulator.service import Fault
 from scopeproxy.emulator.serviceuser import Answer, CallFailed, ServiceUser
 
 API, SCHEDULER, COMPUTE = "nova-api", "nova-scheduler", "nova-compute"

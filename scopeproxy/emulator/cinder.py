@@ -8,9 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of, request_id_of
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.place import Place
-from scopeproxy.emulator.service import Fault, Service, access_of, answer, empty, json_of, request_id_of
+from scopeproxy.emulator.service import Service
 from scopeproxy.emulator.serviceuser import CallFailed
 
 _FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"}

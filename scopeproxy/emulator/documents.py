@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from scopeproxy.emulator.place import PASSWORD
 from scopeproxy.model.topology import LinkConstraint
@@ -12,16 +13,8 @@ from scopeproxy.model.topology import LinkConstraint
 PEOPLE = {"": ("admin", "admin"), "-alice": ("alice", "demo"), "-bob": ("bob", "demo")}
 
 
-def as_yaml(value: Any, depth: int = 0) -> str:
-    """Mappings in block style, everything else as JSON, which is YAML too."""
-    if not isinstance(value, Mapping) or not value:
-        return f" {json.dumps(value, ensure_ascii=False)}\n"
-    lines = [f"{'  ' * depth}{_key(key)}:{as_yaml(item, depth + 1)}" for key, item in value.items()]
-    return ("\n" if depth else "") + "".join(lines)
-
-
-def _key(key: str) -> str:
-    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else json.dumps(key)
+def as_yaml(value: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
 
 
 def clouds(fronts: Mapping[str, str]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
 from scopeproxy.emulator.collection import Item, ordered, orders, page
-from scopeproxy.emulator.service import Fault, access_of, answer, empty, json_of
 
 _ROOT = "/v2.1/flavors"
 

@@ -13,10 +13,12 @@ from aiohttp import web
 from multidict import MultiDict
 
 from scopeproxy.emulator.access import Access
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
+from scopeproxy.emulator.imagemembers import MemberApi
 from scopeproxy.emulator.imagestore import ImageStore, Stored
 from scopeproxy.emulator.place import Place
-from scopeproxy.emulator.service import Fault, Service, access_of, answer, empty, json_of
+from scopeproxy.emulator.service import Service
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _VERSIONS = (
@@ -76,7 +78,7 @@ class Glance(Service):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self.images: dict[str, Item] = {}
-        self._members: dict[str, dict[str, Item]] = {}
+        self._members = MemberApi(self._found)
         self._store = ImageStore(place.directory / "images")
 
     def routes(self) -> Iterable[web.RouteDef]:
@@ -94,10 +96,7 @@ class Glance(Service):
             web.get(image + "/file", self.download),
             web.put(image + "/tags/{tag}", self.tag),
             web.delete(image + "/tags/{tag}", self.untag),
-            web.get(image + "/members", self.members),
-            web.post(image + "/members", self.add_member),
-            web.put(image + "/members/{member}", self.answer_member),
-            web.delete(image + "/members/{member}", self.remove_member),
+            *self._members.routes(),
         ]
 
     def fault(self, request: web.Request, fault: Fault) -> web.Response:
@@ -158,7 +157,7 @@ class Glance(Service):
         return {**image, "self": path, "file": f"{path}/file", "schema": "/v2/schemas/image"}
 
     def _sees(self, access: Access, image: Item) -> bool:
-        member = (access.project_id or "") in self._members.get(image["id"], {})
+        member = self._members.shared(image["id"], access.project_id)
         return access.owns(image["owner"]) or image["visibility"] in ("public", "community") or member
 
     def _found(self, request: web.Request, *, own: bool = False) -> Item:
@@ -272,7 +271,7 @@ class Glance(Service):
         headers = {"Content-Type": "application/octet-stream", "Content-MD5": image["checksum"]}
         return web.FileResponse(self._store.path(image["id"]), chunk_size=_CHUNK, headers=headers)
 
-    # ---- tags and members
+    # ---- tags
 
     async def tag(self, request: web.Request) -> web.Response:
         tags, tag = self._found(request, own=True)["tags"], request.match_info["tag"]
@@ -285,32 +284,4 @@ class Glance(Service):
         if tag not in tags:
             raise Fault(404, "The specified tag could not be found.")
         tags.remove(tag)
-        return empty()
-
-    async def members(self, request: web.Request) -> web.Response:
-        rows = list(self._members.get(self._found(request)["id"], {}).values())
-        return answer({"members": rows, "schema": "/v2/schemas/members"})
-
-    async def add_member(self, request: web.Request) -> web.Response:
-        image, values = self._found(request, own=True), await json_of(request)
-        rows = self._members.setdefault(image["id"], {})
-        if values["member"] in rows:
-            raise Fault(409, f"Image member {values['member']} already exists for image {image['id']}")
-        stamp, row = now(), {"image_id": image["id"], "member_id": values["member"], "status": "pending"}
-        rows[values["member"]] = {**row, "created_at": stamp, "updated_at": stamp, "schema": "/v2/schemas/member"}
-        return answer(rows[values["member"]])
-
-    def _member(self, request: web.Request) -> Item:
-        row = self._members.get(self._found(request)["id"], {}).get(request.match_info["member"])
-        if row is None:
-            raise Fault(404, f"{request.match_info['member']} not found in the member list of the image.")
-        return row
-
-    async def answer_member(self, request: web.Request) -> web.Response:
-        row = self._member(request)
-        row.update(status=(await json_of(request))["status"], updated_at=now())
-        return answer(row)
-
-    async def remove_member(self, request: web.Request) -> web.Response:
-        del self._members[request.match_info["id"]][self._member(request)["member_id"]]
         return empty()

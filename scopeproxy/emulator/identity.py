@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
+from scopeproxy.emulator.answers import Fault, Handler, access_of, answer, empty, json_of
 from scopeproxy.emulator.collection import Item, filtered
 from scopeproxy.emulator.directory import KINDS, Directory, Duplicate, Grant
-from scopeproxy.emulator.service import Fault, Handler, access_of, answer, empty, json_of
 from scopeproxy.emulator.tokens import Tokens
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from scopeproxy.emulator.access import Access
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
 from scopeproxy.emulator.directory import Directory
 from scopeproxy.emulator.identity import IdentityApi
 from scopeproxy.emulator.place import Place
-from scopeproxy.emulator.service import Fault, Service, access_of, answer, empty, json_of
+from scopeproxy.emulator.service import Service
 from scopeproxy.emulator.tokens import Issued, Malformed, Refused, Tokens
 
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from scopeproxy.emulator.answers import Fault, Handler, access_of, answer, empty, json_of
 from scopeproxy.emulator.boot import Boot
 from scopeproxy.emulator.collection import Item, now, page
 from scopeproxy.emulator.flavors import FlavorApi
 from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.servers import ServerApi
-from scopeproxy.emulator.service import Fault, Handler, Service, access_of, answer, empty, json_of
+from scopeproxy.emulator.service import Service
 
 LATEST = (2, 96)
 _FAULTS = {

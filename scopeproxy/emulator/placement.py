@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
 from scopeproxy.emulator.collection import Item
 from scopeproxy.emulator.place import Place
-from scopeproxy.emulator.service import Fault, Service, access_of, answer, empty, json_of
+from scopeproxy.emulator.service import Service
 
 _TITLES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict"}
 

@@ -41,34 +41,35 @@ class Relay:
         self.target, self._there, self._back = target, there, back
         self._socket = bound(Address("127.0.0.1", 0))
         self.address = Address(*self._socket.getsockname()[:2])
-        self._accepting: asyncio.Task[None] | None = None
+        self._accepting = False
         self._watching: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._fillers: list[socket.socket] = []
-        self._refusing = False
 
     # ---- the near end
 
     def open(self) -> None:
         """Accept connections."""
-        self._refusing = False
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
         if self._socket.fileno() < 0:
             self._socket = bound(self.address)
         self._socket.setblocking(False)
         self._socket.listen(_BACKLOG)
         self._drain_fillers()
-        if self._accepting is None:
-            self._accepting = asyncio.ensure_future(self._accept())
+        if not self._accepting:
+            asyncio.get_running_loop().add_reader(self._socket, self._accept)
+            self._accepting = True
 
     async def close(self) -> None:
         """Refuse connections and reset those that there are."""
-        tasks = [task for task in (self._accepting, self._watching, *self._connections) if task is not None]
+        tasks = [task for task in (self._watching, *self._connections) if task is not None]
         self.refuse()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def refuse(self) -> None:
         """Close the port; reset every connection."""
-        self._refusing = True
         self._stop_listening()
         if self._watching is not None:
             self._watching.cancel()
@@ -79,9 +80,7 @@ class Relay:
 
     def drop(self) -> None:
         """Let new connections hang: the port listens with a full backlog, so that the kernel drops what comes."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
+        self._stop_accepting()
         self._socket.listen(0)
         for _ in range(16):
             filler = socket.socket()
@@ -91,53 +90,55 @@ class Relay:
             if not select.select([], [filler], [], 0)[1]:
                 return
 
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._carry(self._socket.accept()[0])
+
+    def _stop_accepting(self) -> None:
+        """The loop forgets the socket before it is closed: its number may be another's the moment after."""
+        if self._accepting:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._accepting = False
+
+    def _stop_listening(self) -> None:
+        self._stop_accepting()
+        for filler in self._fillers:
+            filler.close()
+        self._fillers.clear()
+        self._socket.close()
+
     def _drain_fillers(self) -> None:
+        """Take our own connections out of the queue again; those of others wait there and are served now."""
         ours = {filler.getsockname() for filler in self._fillers}
         for filler in self._fillers:
             filler.close()
         self._fillers.clear()
-        waiting = []
         with contextlib.suppress(BlockingIOError):
             while ours:
                 connection, peer = self._socket.accept()
                 if peer in ours:
                     connection.close()
                 else:
-                    waiting.append(connection)
-        for connection in waiting:
-            self._carry(connection)
-
-    def _stop_listening(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
-        for filler in self._fillers:
-            filler.close()
-        self._fillers.clear()
-        self._socket.close()
-
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            connection, _ = await loop.sock_accept(self._socket)
-            self._carry(connection)
+                    self._carry(connection)
 
     # ---- the far end
 
     def look(self) -> None:
         """Refuse from now on if the far end does not listen, until it does."""
-        if not self._refusing and self._accepting is not None and not is_listening(self.target):
+        if self._accepting and not is_listening(self.target):
             self._stop_listening()
             self._watching = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
         while not is_listening(self.target):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_AGAIN)
+        self._watching = None
         self.open()
 
     # ---- connections
 
     def _carry(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
         task = asyncio.ensure_future(self._relayed(connection))
         self._connections[task] = []
         task.add_done_callback(lambda done: self._connections.pop(done, None))

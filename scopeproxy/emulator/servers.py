@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
-from hashlib import sha224
 
 from aiohttp import web
 from multidict import MultiDict
 
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of, request_id_of
 from scopeproxy.emulator.boot import Boot, BuildFailed, Errand, fail
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.flavors import FlavorApi
 from scopeproxy.emulator.place import Place
-from scopeproxy.emulator.service import Fault, access_of, answer, empty, json_of, request_id_of
+from scopeproxy.emulator.serverviews import ServerViews
 
 _ROOT = "/v2.1/servers"
 _FILTERS = ("status", "user_id", "tenant_id", "host", "flavor_id", "image_id", "key_name", "id")
@@ -30,7 +30,6 @@ _ACTIONS = {
     "suspend": ("ACTIVE", "SUSPENDED", "suspended", 4),
     "resume": ("SUSPENDED", "ACTIVE", "active", 1),
 }
-_INTERNAL = ("nics", "flavor", "flavor_id", "image_id", "host", "fault", "launched_at", "description")
 
 
 class ServerApi:
@@ -45,7 +44,7 @@ class ServerApi:
         in_background: Callable[[Awaitable[None]], None],
     ) -> None:
         self._place, self._boot, self._flavors = place, boot, flavors
-        self._base, self._in_background = base, in_background
+        self._base, self._in_background, self._views = base, in_background, ServerViews(base)
         self.items: dict[str, Item] = {}
         self.host = f"{place.site.lower()}-compute"
 
@@ -66,58 +65,6 @@ class ServerApi:
             web.get(one + "/os-security-groups", self.security_groups),
         ]
 
-    # ---- views
-
-    def _links(self, request: web.Request, kind: str, id_: str) -> list[Item]:
-        base = self._base(request)
-        bookmark = {"rel": "bookmark", "href": f"{base}/{kind}/{id_}"}
-        return [{"rel": "self", "href": f"{base}/v2.1/{kind}/{id_}"}, bookmark] if kind == "servers" else [bookmark]
-
-    def _brief(self, request: web.Request, server: Item) -> Item:
-        return {"id": server["id"], "name": server["name"], "links": self._links(request, "servers", server["id"])}
-
-    def _view(self, request: web.Request, server: Item) -> Item:
-        view = {key: value for key, value in server.items() if key not in _INTERNAL}
-        view["links"] = self._links(request, "servers", server["id"])
-        image = server["image_id"]
-        view["image"] = {"id": image, "links": self._links(request, "images", image)} if image else ""
-        view["flavor"] = self._flavor(request, server)
-        view["OS-SRV-USG:launched_at"] = server["launched_at"]
-        view["OS-SRV-USG:terminated_at"] = None
-        view["hostId"] = sha224((server["tenant_id"] + self.host).encode()).hexdigest() if server["launched_at"] else ""
-        if server["status"] in ("ACTIVE", "BUILD"):
-            view["progress"] = 0
-        if server["status"] in ("ERROR", "DELETED") and server["fault"]:
-            view["fault"] = server["fault"]
-        self._newer(request, server, view)
-        return view
-
-    def _flavor(self, request: web.Request, server: Item) -> Item:
-        flavor = server["flavor"]
-        if request["microversion"] < (2, 47):
-            return {"id": flavor["id"], "links": self._links(request, "flavors", flavor["id"])}
-        shown = {key: flavor[key] for key in ("ram", "vcpus", "disk", "swap", "ephemeral")}
-        return {**shown, "original_name": flavor["name"], "extra_specs": flavor["specs"]}
-
-    def _newer(self, request: web.Request, server: Item, view: Item) -> None:
-        """What later microversions, and admins, see."""
-        number = request["microversion"]
-        for since, key, value in (
-            ((2, 9), "locked", False),
-            ((2, 19), "description", server["description"]),
-            ((2, 26), "tags", []),
-            ((2, 63), "trusted_image_certificates", None),
-            ((2, 71), "server_groups", []),
-            ((2, 73), "locked_reason", None),
-            ((2, 96), "pinned_availability_zone", None),
-        ):
-            if number >= since:
-                view[key] = value
-        if access_of(request).is_admin:
-            prefix = "OS-EXT-SRV-ATTR:"
-            view[f"{prefix}host"] = view[f"{prefix}hypervisor_hostname"] = server["host"]
-            view[f"{prefix}instance_name"] = f"instance-{server['id'][:8]}"
-
     # ---- create
 
     async def create(self, request: web.Request) -> web.Response:
@@ -137,7 +84,7 @@ class ServerApi:
         self._in_background(self._boot.build(server, errand))
         body = {
             "id": server["id"],
-            "links": self._links(request, "servers", server["id"]),
+            "links": self._views.links(request, "servers", server["id"]),
             "OS-DCF:diskConfig": "MANUAL",
             "security_groups": server["security_groups"],
             "adminPass": "secret",
@@ -216,7 +163,7 @@ class ServerApi:
             errand = Errand(access_of(request), request_id_of(request))
             for server in part.items[:1]:  # one look at neutron for the page, as nova's for security groups
                 await self._boot.ports(errand, server["id"])
-        show = self._view if detail else self._brief
+        show = self._views.full if detail else self._views.brief
         body: Item = {"servers": [show(request, server) for server in part.items]}
         if part.marker:
             next_ = request.rel_url.update_query(marker=part.marker).raw_query_string
@@ -234,14 +181,14 @@ class ServerApi:
     async def show(self, request: web.Request) -> web.Response:
         server = self._found(request)
         await self._boot.ports(Errand(access_of(request), request_id_of(request)), server["id"])
-        return answer({"server": self._view(request, server)})
+        return answer({"server": self._views.full(request, server)})
 
     # ---- change
 
     async def update(self, request: web.Request) -> web.Response:
         server, values = self._found(request), await json_of(request, "server")
         server.update({key: values[key] for key in ("name", "description") if key in values}, updated=now())
-        return answer({"server": self._view(request, server)})
+        return answer({"server": self._views.full(request, server)})
 
     async def delete(self, request: web.Request) -> web.Response:
         server = self._found(request)

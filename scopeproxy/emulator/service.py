@@ -6,18 +6,18 @@ A concrete service gives its routes and the shape of its faults; everything that
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import socket
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Iterable
+from typing import ClassVar
 
 from aiohttp import web
 
 from scopeproxy.emulator import misbehaviour
 from scopeproxy.emulator.access import Access
+from scopeproxy.emulator.answers import Fault, Handler, answer
 from scopeproxy.emulator.authtoken import InvalidToken, KeystoneUnavailable, TokenValidator
 from scopeproxy.emulator.collection import MarkerNotFound
 from scopeproxy.emulator.misbehaviour import Misbehaviour
@@ -26,51 +26,8 @@ from scopeproxy.emulator.recorder import CLIENT, Record
 from scopeproxy.emulator.serviceuser import ServiceUser
 from scopeproxy.model.topology import Address, Url
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 GLOBAL_REQUEST_ID = re.compile(r"req-[a-f0-9]{8}-([a-f0-9]{4}-){3}[a-f0-9]{12}\Z")
 _AGENT = re.compile(r"(?:keystone|glance|nova|placement|neutron|cinder)(?:-\w+)?\Z")
-
-
-class Fault(Exception):
-    """A refusal; `kind` is what a service adds to name it (neutron's type, keystone's title)."""
-
-    def __init__(self, status: int, message: str, kind: str = "", headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind, self.headers = status, message, kind, dict(headers or {})
-
-
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
-    return web.Response(status=status, headers=headers, body=json.dumps(body).encode(), content_type="application/json")
-
-
-def empty(status: int = 204, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, headers=headers)
-
-
-def access_of(request: web.Request) -> Access:
-    """Who calls; only behind a validated token."""
-    access: Access = request["access"]
-    return access
-
-
-def request_id_of(request: web.Request) -> str:
-    """The request id that is passed on: the caller's when it is well formed, else the one made here."""
-    passed_on: str = request["global_id"]
-    return passed_on
-
-
-async def json_of(request: web.Request, key: str | None = None) -> dict[str, Any]:
-    """The body as a JSON object, or the object under its one key."""
-    try:
-        body = json.loads(await request.read())
-        body = body if key is None else body[key]
-    except (ValueError, KeyError, TypeError):
-        raise Fault(400, f"Expecting to find {key or 'valid JSON'} in request body.") from None
-    if not isinstance(body, dict):
-        raise Fault(400, "Malformed request body")
-    return body
 
 
 class Service(ABC):
