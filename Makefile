@@ -3,15 +3,14 @@
 
 PYTHON ?= python3
 
-.PHONY: demo test style types wheel-test openstack bench notes clean
+.PHONY: demo test style types unit wheel-test openstack bench notes clean
 
 # An embedded cloud of three sites with their proxies, and a tour of it.
 demo: .venv-client/ready
 	.venv-client/bin/scopeproxy demo
 
 # All that a change must pass.
-test: style types
-	.venv-test/bin/pytest
+test: style types unit
 
 style: .venv-test/ready
 	.venv-test/bin/ruff format --check
@@ -19,6 +18,9 @@ style: .venv-test/ready
 
 types: .venv-test/ready
 	.venv-test/bin/mypy
+
+unit: .venv-test/ready
+	.venv-test/bin/pytest
 
 # The wheel with freshly fetched dependencies, in an empty environment (make test borrows those of its own).
 wheel-test: .venv-test/ready
