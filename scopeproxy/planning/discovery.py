@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from scopeproxy.errors import BadCollaboration
 
@@ -24,6 +24,11 @@ def intersect(documents: Sequence[tuple[str, Document]]) -> Document:
     return result
 
 
+def tells_versions(document: Any) -> TypeGuard[Document]:
+    """Whether it is a version document.  (Neutron's `/v2.0`, a list of resources, is none.)"""
+    return isinstance(document, dict) and any(True for _ in _versions(document))
+
+
 def _common(one: Document, other: Document, sites: tuple[str, str]) -> Document:
     theirs = list(_versions(other))
 
@@ -38,7 +43,7 @@ def _common(one: Document, other: Document, sites: tuple[str, str]) -> Document:
     if isinstance(versions := one.get("versions"), list):
         result["versions"] = shared(versions)
     elif isinstance(versions, dict):
-        result["versions"] = {**versions, "values": shared(versions.get("values") or [])}
+        result["versions"] = {**versions, "values": shared(list(_versions(one)))}
     for key in ("version", "default_version"):
         if isinstance(one.get(key), dict):
             (result[key],) = shared([one[key]])
@@ -48,7 +53,11 @@ def _common(one: Document, other: Document, sites: tuple[str, str]) -> Document:
 def _versions(document: Document) -> Iterator[Document]:
     versions = document.get("versions")
     entries = versions.get("values") if isinstance(versions, dict) else versions
-    candidates = [*(entries or ()), document.get("version"), document.get("default_version")]
+    candidates = [
+        *(entries if isinstance(entries, list) else ()),
+        document.get("version"),
+        document.get("default_version"),
+    ]
     yield from (entry for entry in candidates if isinstance(entry, dict))
 
 

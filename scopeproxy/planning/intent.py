@@ -123,7 +123,7 @@ ROWS: tuple[tuple[frozenset[str], frozenset[str] | None, str, Kind], ...] = (
     (frozenset({"orchestration"}), _POST, "stacks/preview", Kind.ACTION),
     (frozenset({"orchestration"}), _POST, "validate", Kind.ACTION),
     (frozenset({"key-manager"}), _READ, "secrets/*/payload", Kind.DOWNLOAD),
-    (frozenset({"object-store"}), _READ, "info", Kind.DISCOVERY),
+    (frozenset({"object-store"}), _READ, "info", Kind.SHOW),
     (frozenset({"object-store"}), _GET, "containers/*", Kind.LIST),
     (frozenset({"object-store"}), _GET, "objects/*", Kind.DOWNLOAD),
     (frozenset({"object-store"}), _PUT, "objects/*", Kind.UPLOAD),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scopeproxy.errors import BadCollaboration
-from scopeproxy.planning.discovery import intersect, rewrite_link, rewrite_links
+from scopeproxy.planning.discovery import intersect, rewrite_link, rewrite_links, tells_versions
 
 
 def nova(lowest: str, highest: str) -> dict[str, Any]:
@@ -68,10 +68,11 @@ def test_no_version_in_common_is_refused() -> None:
         intersect([("P", {"versions": [{"id": "v1.0"}]}), ("C", {"versions": [{"id": "v2.0"}]})])
 
 
-@pytest.mark.parametrize("odd", [{}, {"versions": None}, {"versions": [None, 3]}, {"versions": "x"}])
+@pytest.mark.parametrize("odd", [{}, {"versions": None}, {"versions": [None, 3]}, {"versions": "x"}, {"versions": 1}])
 def test_an_odd_document_is_refused_and_never_a_traceback(odd: dict[str, Any]) -> None:
     with pytest.raises(BadCollaboration):
         intersect([("P", nova("2.1", "2.9")), ("C", odd)])
+    assert not tells_versions(odd)
 
 
 def test_links_name_the_other_root_and_nothing_else_changes() -> None:

@@ -20,7 +20,7 @@ REQUESTS = [
     ("identity", "GET /v3/", "discovery", "", None, ""),
     ("network", "GET /v2.0/", "discovery", "", None, ""),
     ("image", "GET /versions", "discovery", "versions", None, ""),
-    ("object-store", "GET /info", "discovery", "info", None, ""),
+    ("object-store", "GET /info", "show", "info", None, ""),
     ("compute", "GET /v2.1/servers", "list", "servers", None, ""),
     ("compute", "GET /v2.1/servers/detail", "list", "servers", None, ""),
     ("compute", f"GET /v2/{P}/servers/detail", "list", "servers", None, ""),
