@@ -1,0 +1,199 @@
+"""What a list looks like in JSON: where its items are, what makes two of them one, and where it goes on.
+
+Nova, keystone, neutron and glance each have an envelope of their own; an application of one's own may answer an array,
+or an object with exactly one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from scopeproxy.model.messages import Reply, Request
+from scopeproxy.model.services import SERVICES
+from scopeproxy.planning.intent import Intent
+
+Document = Any
+_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;]+)*)")
+_UUID = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_DECODED = 64 * 1024 * 1024
+_LINKS = re.compile(r"(.+_)?links\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that a site gave: `key` is where the items stand in the document, None when it is an array itself."""
+
+    site: str
+    document: Document
+    key: str | None
+    items: list[Any]
+
+
+def contents(reply: Reply) -> Document | None:
+    """A body's JSON; None when it has none.  We ask for identity bodies; what is compressed all the same is undone."""
+    if reply.status == 204:
+        return []
+    if (reply.header("Content-Encoding") or "identity").lower() == "identity":
+        return reply.json
+    try:
+        # An answer that grows beyond the bound is cut short by it, and then is no JSON.
+        return None if reply.rest else json.loads(zlib.decompressobj(wbits=47).decompress(reply.body, _DECODED))
+    except (zlib.error, ValueError, RecursionError):
+        return None
+
+
+def listing(site: str, document: Document, collection: str) -> Listing | None:
+    """The list in a document; None when there is none, or more than one array and none by the collection's name."""
+    if isinstance(document, list):
+        return Listing(site, document, None, document)
+    if not isinstance(document, dict):
+        return None
+    arrays = [key for key, value in document.items() if isinstance(value, list) and not _LINKS.match(key)]
+    named = [key for key in arrays if key == collection.removeprefix("os-")]
+    found = named or arrays
+    return Listing(site, document, found[0], document[found[0]]) if len(found) == 1 else None
+
+
+def envelope(listings: Sequence[Listing], items: list[Any]) -> Document:
+    """The first site's document around all items, without its links to further pages."""
+    first = listings[0]
+    if first.key is None:
+        return items
+    kept = {key: value for key, value in first.document.items() if key != "next" and not key.endswith("_links")}
+    kept[first.key] = items
+    if isinstance(kept.get("links"), dict):
+        kept["links"] = {**kept["links"], "next": None, "previous": None}
+    if isinstance(kept.get("count"), int):
+        kept["count"] = len(items)
+    for mapping in [key for key, value in kept.items() if isinstance(value, dict) and key != "links"]:
+        # Placement's provider_summaries stand beside its list: all sites' are wanted there.
+        kept[mapping] = {k: v for one in reversed(listings) for k, v in (one.document.get(mapping) or {}).items()}
+    return kept
+
+
+# ---- when two items of different sites are one
+
+
+def _name(item: dict[str, Any]) -> Any:
+    return item.get("name")
+
+
+def _shared_name(item: dict[str, Any]) -> Any:
+    return item.get("name") if item.get("shared") or item.get("router:external") else None
+
+
+Natural = Callable[[dict[str, Any]], Any]
+
+# Catalogue-like collections: what stands for the same thing at every site has the same name there.
+NATURAL: dict[tuple[str, str], Natural] = {
+    ("compute", "flavors"): _name,
+    ("compute", "os-keypairs"): _name,
+    ("compute", "os-availability-zone"): lambda item: item.get("zoneName"),
+    ("compute", "extensions"): lambda item: item.get("alias"),
+    ("block-storage", "types"): _name,
+    ("block-storage", "os-availability-zone"): lambda item: item.get("zoneName"),
+    ("shared-file-system", "types"): _name,
+    ("identity", "roles"): _name,
+    ("identity", "domains"): _name,
+    ("identity", "projects"): _name,
+    ("identity", "services"): lambda item: (item.get("type"), item.get("name")),
+    ("network", "networks"): _shared_name,
+    ("network", "extensions"): lambda item: item.get("alias"),
+    ("network", "availability_zones"): lambda item: (item.get("resource"), item.get("name")),
+    ("load-balancer", "flavors"): _name,
+    ("load-balancer", "providers"): _name,
+    ("placement", "resource_classes"): _name,
+    ("placement", "traits"): _name,
+}
+
+
+def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
+    """The keys of an item, for this request: items of two sites that have one in common are the same."""
+    natural = None if intent.beneath else NATURAL.get((request.service, intent.collection))
+    if natural is None and any(key == "name" for key, _ in request.query):
+        natural = _name
+    ours = request.service in SERVICES
+
+    def keys(item: Any) -> Iterator[object]:
+        bare = unwrapped(item)
+        if not isinstance(bare, dict):
+            yield ("value", repr(bare))
+            return
+        id_ = bare.get("id") or bare.get("uuid")
+        # An application of one's own may count its ids at each site: 1 here is not 1 there.
+        if id_ is not None and (ours or _UUID.match(str(id_))):
+            yield ("id", str(id_))
+        if natural is not None and (name := natural(bare)) not in (None, ""):
+            yield ("name", repr(name))
+
+    return keys
+
+
+def unwrapped(item: Any) -> Any:
+    """The item itself: nova's keypairs stand in a mapping of one key, `{"keypair": {…}}`."""
+    if isinstance(item, dict) and len(item) == 1:
+        (inner,) = item.values()
+        return inner if isinstance(inner, dict) else item
+    return item
+
+
+def marked(item: Any, site: str) -> Any:
+    """The item with its site told; what is no object stays as it is."""
+    bare = unwrapped(item)
+    if not isinstance(bare, dict):
+        return item
+    if bare is not item:
+        return {key: {**bare, "scope_site": site} for key in item}
+    return {**item, "scope_site": site}
+
+
+# ---- where it goes on
+
+
+def next_page(reply: Reply, request: Request, prefixes: Sequence[str] = ()) -> str | None:
+    """The target below the service's root of a list's following page, when this one has a link to it.
+
+    `prefixes`: the path prefixes that the site's links may carry (those of its front and back).
+    """
+    link = next((link for link in _next_links(reply) if link), None)
+    if link is None:
+        return None
+    parts = urlsplit(urljoin(request.target, link))
+    path = _below(parts.path, prefixes)
+    target = f"{path}?{parts.query}" if parts.query else path
+    return None if target == request.target else target
+
+
+def _next_links(reply: Reply) -> Iterator[str | None]:
+    document = contents(reply)
+    if isinstance(document, dict):
+        yield _text(document.get("next"))
+        for key, value in document.items():
+            if _LINKS.match(key) and isinstance(value, list):
+                yield from (_text(one.get("href")) for one in value if _is_next(one))
+            elif key == "links" and isinstance(value, dict):
+                yield _text(value.get("next"))
+    for name, value in reply.headers:
+        if name.lower() == "link":
+            yield from (target for target, rest in _LINK.findall(value) if re.search(r'\brel="?next"?', rest))
+
+
+def _is_next(link: Any) -> bool:
+    return isinstance(link, dict) and link.get("rel") == "next"
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _below(path: str, prefixes: Sequence[str]) -> str:
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            return path[len(prefix) :] or "/"
+    return path

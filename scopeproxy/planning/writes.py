@@ -1,0 +1,105 @@
+"""What a write over several sites came to, told site by site: which did it, which did not, which may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from scopeproxy.model.messages import Outcome, Reply, Request
+from scopeproxy.planning.faults import fault
+from scopeproxy.planning.intent import Intent, Kind
+
+_LONGEST = 500
+
+
+def created_id(reply: Reply, intent: Intent) -> str | None:
+    """The id that a create was given: in the body, under the resource's name or not, else by the Location header."""
+    document = reply.json
+    if isinstance(document, dict):
+        for resource in (document, *(value for value in document.values() if isinstance(value, dict))):
+            # A keypair has no id but its name.
+            id_ = resource.get("id") or resource.get("uuid") or _name_of_keypair(resource, intent)
+            if isinstance(id_, str | int) and not isinstance(id_, bool):
+                return str(id_)
+    location = (reply.header("Location") or "").partition("?")[0].rstrip("/")
+    return unquote(location.rpartition("/")[2]) or None
+
+
+def _name_of_keypair(resource: dict[str, Any], intent: Intent) -> Any:
+    return resource.get("name") if intent.collection == "os-keypairs" else None
+
+
+def done(outcome: Outcome) -> bool:
+    """Whether the site has done it."""
+    return isinstance(outcome, Reply) and outcome.status < 400
+
+
+def absent(outcome: Outcome) -> bool:
+    """Whether the site said that it has no such thing."""
+    return isinstance(outcome, Reply) and outcome.status == 404
+
+
+def failed(outcome: Outcome, intent: Intent) -> bool:
+    """Whether the site left the write undone, or may have.  What is at other sites only need not be changed here."""
+    return not done(outcome) and not (absent(outcome) and intent.kind is not Kind.CREATE)
+
+
+def partial_write(
+    request: Request,
+    intent: Intent,
+    outcomes: Sequence[Outcome],
+    undone: Mapping[str, str] | None = None,
+    shape: str | None = None,
+) -> Reply:
+    """The answer to a write which some sites did and others did not, telling what happened at each.
+
+    `undone`: site to what became of the attempt to delete again what was created there; None: all was kept.
+    `shape`: that of the faults of a service of the deployment's own.
+    """
+    failures = [outcome for outcome in outcomes if failed(outcome, intent)] or list(outcomes)
+    status = next((outcome.status for outcome in failures if isinstance(outcome, Reply)), None)
+    if status is None:
+        status = 504 if any(not isinstance(outcome, Reply) and outcome.sent for outcome in failures) else 502
+    told = "; ".join(_story(outcome, intent, undone) for outcome in outcomes)
+    message = f"scope: {request.method} {request.path} was not done everywhere: {told}"
+    headers, body = fault(request.service, status, message, request.header("X-OpenStack-Request-ID"), shape)
+    return Reply(failures[0].site, status, headers, body)
+
+
+def _story(outcome: Outcome, intent: Intent, undone: Mapping[str, str] | None) -> str:
+    return f"{outcome.site}: {' '.join(_words(outcome, intent, undone))}"
+
+
+def _words(outcome: Outcome, intent: Intent, undone: Mapping[str, str] | None) -> Iterator[str]:
+    yield what_happened(outcome)
+    if not done(outcome) or not isinstance(outcome, Reply):
+        return
+    if intent.kind is Kind.CREATE and (id_ := created_id(outcome, intent)):
+        yield f"with id {id_}"
+    if undone is not None:
+        yield f"({undone.get(outcome.site, 'kept')})"
+
+
+def what_happened(outcome: Outcome) -> str:
+    """One outcome in words."""
+    if isinstance(outcome, Reply):
+        message = "" if done(outcome) else fault_message(outcome)
+        return f"{'done' if done(outcome) else 'answered'} {outcome.status}{f' ({message})' if message else ''}"
+    return f"no answer ({outcome.why}), it may have happened" if outcome.sent else f"not reached ({outcome.why})"
+
+
+def fault_message(reply: Reply) -> str:
+    """The message in an error body, whichever shape it has; "" when none is found."""
+    text = next((text for text in _messages(reply.json, 0) if text), "")
+    return " ".join(text.split())[:_LONGEST]
+
+
+def _messages(value: Any, depth: int) -> Iterator[str]:
+    if depth > 4:
+        return
+    if isinstance(value, dict):
+        yield from (value[key] for key in ("message", "faultstring", "detail") if isinstance(value.get(key), str))
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _messages(one, depth + 1)

@@ -1,0 +1,82 @@
+"""Where lists of real services have their items, and their links to what follows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from scopeproxy.model.messages import Reply, Request, json_reply
+from scopeproxy.planning.lists import contents, listing, marked, next_page
+
+
+@pytest.mark.parametrize(
+    ("document", "collection", "key"),
+    [
+        ({"servers": [1], "servers_links": [2]}, "servers", "servers"),
+        ({"images": [], "schema": "/v2/schemas/images", "first": "/v2/images"}, "images", "images"),
+        ({"users": [1], "links": {"next": None, "self": "", "previous": None}}, "users", "users"),
+        ({"keypairs": [{"keypair": {}}]}, "os-keypairs", "keypairs"),
+        ({"availabilityZoneInfo": []}, "os-availability-zone", "availabilityZoneInfo"),
+        ({"allocation_requests": [], "provider_summaries": {}}, "allocation_candidates", "allocation_requests"),
+        ([1, 2], "pages", None),
+        ({"pages": [], "tags": []}, "pages", "pages"),
+    ],
+)
+def test_the_items_are_found_in_every_envelope(document: Any, collection: str, key: str | None) -> None:
+    found = listing("Paris", document, collection)
+    assert found is not None
+    assert found.key == key
+
+
+@pytest.mark.parametrize("document", [{}, {"a": [], "b": []}, {"id": 1}, "text", None, 3])
+def test_what_holds_no_list_or_several_is_none(document: Any) -> None:
+    assert listing("Paris", document, "pages") is None
+
+
+def test_marks_stand_in_the_item_itself() -> None:
+    assert marked({"id": "1"}, "Paris") == {"id": "1", "scope_site": "Paris"}
+    assert marked({"keypair": {"name": "k"}}, "Paris") == {"keypair": {"name": "k", "scope_site": "Paris"}}
+    assert marked("red", "Paris") == "red"
+
+
+REQUEST = Request("any", "GET", "/v2/things?name=x")
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (
+            {"servers_links": [{"rel": "next", "href": "http://h:1/front/v2.1/servers?marker=a"}]},
+            "/v2.1/servers?marker=a",
+        ),
+        ({"next": "/v2/images?marker=b%2F&limit=1"}, "/v2/images?marker=b%2F&limit=1"),
+        ({"links": {"next": "http://h/front/v3/users?page=2", "self": "x"}}, "/v3/users?page=2"),
+        ({"networks_links": [{"rel": "previous", "href": "http://h/x"}]}, None),
+        ({"next": "?page=2"}, "/v2/things?page=2"),
+        ({"next": "/v2/things?name=x"}, None),
+        ({"next": None, "links": {"next": None}}, None),
+        ({"next": "http://h/frontier?p=1"}, "/frontier?p=1"),
+        ({"links": [{"rel": "next", "href": "/a?b"}]}, "/a?b"),
+        ([], None),
+    ],
+)
+def test_the_next_page_is_found_in_every_style(document: Any, expected: str | None) -> None:
+    assert next_page(json_reply("Paris", 200, document), REQUEST, ("", "/front")) == expected
+
+
+def test_the_next_page_is_found_in_a_header_as_well() -> None:
+    links = '</a?p=0>; rel="prev", <http://h/front/a?p=2>; title="x"; rel="next"'
+    assert next_page(Reply("Paris", 200, (("Link", links),), b"[]"), REQUEST, ("/front",)) == "/a?p=2"
+
+
+def test_a_compressed_answer_is_read_all_the_same() -> None:
+    body = gzip.compress(json.dumps({"next": "/b"}).encode())
+    reply = Reply("Paris", 200, (("Content-Encoding", "gzip"),), body)
+    assert contents(reply) == {"next": "/b"}
+    assert next_page(reply, REQUEST) == "/b"
+    assert contents(Reply("Paris", 200, (("Content-Encoding", "gzip"),), b"no gzip")) is None
+    assert contents(Reply("Paris", 200, (("Content-Encoding", "gzip"),), body[:-12])) is None
+    assert contents(Reply("Paris", 204)) == []

@@ -1,0 +1,42 @@
+"""Response headers stay printable, bounded, and put failures first when cut short."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scopeproxy.model.messages import Outcome, Reply, Unreached
+from scopeproxy.planning.marks import BOUND, partial_header, replicas_header, sites_header
+
+
+def test_what_was_asked_and_what_came_in_scope_order() -> None:
+    outcomes = [Reply("Paris", 201), Unreached("Corte", False, "refused"), Reply("Saint-Étienne", 404)]
+    assert sites_header(outcomes) == "Paris=201, Corte=unreached, Saint-%C3%89tienne=404"
+    assert replicas_header({"New York": "1", "Corte": "a,b"}) == "New%20York=1, Corte=a%2Cb"
+    assert partial_header(["Corte", "New York"]) == "Corte, New%20York"
+
+
+def test_pages_of_one_site_are_one_mention() -> None:
+    assert sites_header([Reply("Paris", 200), Reply("Paris", 503)]) == "Paris=503"
+
+
+def test_beyond_the_bound_counts_come_first_and_then_the_failed_sites() -> None:
+    outcomes: list[Outcome] = [Reply(f"site-{number}", 200) for number in range(998)]
+    told = sites_header([*outcomes, Unreached("Corte", True, "reset"), Reply("Lyon", 503)])
+    assert told.startswith("998 x 200, 1 x 503, 1 x unreached, Corte=unreached, Lyon=503, site-0=200, ")
+    assert told.endswith(", ...")
+    assert len(told) <= BOUND
+    assert partial_header([f"site-{number}" for number in range(1000)]).startswith("1000 sites, site-0, ")
+    assert replicas_header({f"site-{number}": "x" * 36 for number in range(1000)}).startswith("1000 replicas, ")
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.sampled_from([200, 404, 503]))))
+def test_headers_are_printable_ascii_whatever_the_sites_are_called(sites: list[tuple[str, int]]) -> None:
+    for text in (
+        sites_header([Reply(site, status) for site, status in sites]),
+        replicas_header({site: site for site, _ in sites}),
+        partial_header([site for site, _ in sites]),
+    ):
+        assert len(text) <= BOUND
+        assert text.isascii()
+        assert text.isprintable()
