@@ -45,9 +45,12 @@ def _seconds(value: Any) -> float | None:
     if value is None or value == "":
         return None
     try:
-        return parse_duration(f"{value}s" if str(value).isdecimal() else str(value))
+        seconds = parse_duration(f"{value}s" if str(value).isdecimal() else str(value))
     except ValueError as error:
         raise ScopeError(str(error)) from error
+    if not seconds:
+        raise ScopeError("a time limit is more than 0")
+    return seconds
 
 
 def _on_partial(value: Any) -> str | None:

@@ -7,9 +7,12 @@ openstacksdk only warns about a hook that raises ValueError, TypeError, ImportEr
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
+
+LOG = logging.getLogger(__name__)
 
 VENDOR_HOOK = "scopeproxy.osc.hook:vendor_hook"
 
@@ -20,10 +23,8 @@ def vendor_hook(connection: Any) -> None:
     vendor_hook: "scopeproxy.osc.hook:vendor_hook"
     """
     _fail_closed(_scope_connection, connection)
-    try:
-        _call_hidden_hook(connection)  # as the SDK would: what it raises is the SDK's to judge
-    finally:
-        _fail_closed(_scope_connection, connection)  # in case the other hook replaced the headers
+    _call_hidden_hook(connection)
+    _fail_closed(_scope_connection, connection)  # again, in case the other hook replaced the headers
 
 
 def _fail_closed(step: Callable[[Any], None], connection: Any) -> None:
@@ -53,11 +54,17 @@ def _scope_connection(connection: Any) -> None:
 
 
 def _call_hidden_hook(connection: Any) -> None:
-    """The cloud's own hook, hidden by ours: as a default of the command line, or in clouds.yaml over a profile's."""
-    hook = next((name for name in _configured_hooks(connection.config) if name != VENDOR_HOOK), None)
-    if hook:
-        module, _, function = hook.partition(":")
-        getattr(importlib.import_module(module), function)(connection)
+    """The cloud's own hook, hidden by ours: as a default of the command line, or in clouds.yaml over a profile's.
+
+    Where it fails it is treated as the SDK treats a hook.
+    """
+    hook = next((name for name in _configured_hooks(connection.config) if name != VENDOR_HOOK), "")
+    try:
+        if hook:
+            module, _, function = hook.partition(":")
+            getattr(importlib.import_module(module), function)(connection)
+    except (ImportError, TypeError, AttributeError, ValueError) as error:
+        LOG.warning("Configured hook %s cannot be executed: %s", hook, error)
 
 
 def _configured_hooks(region: Any) -> Iterator[str]:

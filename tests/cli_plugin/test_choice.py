@@ -44,6 +44,7 @@ def test_options_are_read_from_any_of_their_forms() -> None:
             "^scope: 'ignore' is no policy for partial failures; write undo, keep, queue$",
         ),
         ({"scope_time_limit": "soon"}, "^scope: 'soon' is not a duration: write "),
+        ({"scope_time_limit": 0}, "^scope: a time limit is more than 0$"),
     ],
 )
 def test_a_wrong_option_is_told(config: dict[str, Any], message: str) -> None:

@@ -100,6 +100,7 @@ def test_unquoted_scopes_in_a_real_shell(
     cloud: Any, openstack: Any, side_by_side: Callable[..., Any], shell: str
 ) -> None:
     whole = "scope: not closed: quote the whole scope: --scope '{nova: Paris, glance: Corte}'"
+    whole = {"bash": whole, "zsh": "zsh:1: parse error near `}'"}[shell]
     traps = {
         "openstack server list --scope {nova: Paris, glance: Corte}": whole,
         "openstack server delete vm1 --scope {nova:Paris,glance:Corte}": "scope: your shell expanded the braces "
@@ -111,7 +112,7 @@ def test_unquoted_scopes_in_a_real_shell(
     }
     runs = side_by_side([partial(openstack.shell, shell, line) for line in traps])
     assert [run.stderr for run in runs] == [f"{message}\n" for message in traps.values()]
-    assert [run.returncode for run in runs[:2]] == [2, 2]  # the others' belong to `cat` and `wait`
+    assert runs[1].returncode == 2  # the status of others may belong to `cat` or `wait`
     assert cloud.asked == []
 
 
