@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -35,6 +36,10 @@ class Access:
             expires_at=body["expires_at"],
             catalog=body.get("catalog", []),
         )
+
+    @property
+    def expired(self) -> bool:
+        return datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
     @property
     def is_admin(self) -> bool:

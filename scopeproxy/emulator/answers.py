@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +13,34 @@ from aiohttp import web
 from scopeproxy.emulator.access import Access
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was found out about a request: the id that is passed on, its number with the recorder, who calls."""
+
+    global_id: str
+    record: int
+    access: Access | None = None
+    microversion: tuple[int, int] = (2, 1)
+
+
+_FACTS: dict[int, Facts] = {}
+
+
+@contextmanager
+def remembered(request: web.Request, facts: Facts) -> Iterator[Facts]:
+    """Keep the facts of a request while it is handled.  Beside it: what may be stored in a request of aiohttp changed
+    between the versions that we support."""
+    _FACTS[id(request)] = facts
+    try:
+        yield facts
+    finally:
+        del _FACTS[id(request)]
+
+
+def facts_of(request: web.Request) -> Facts:
+    return _FACTS[id(request)]
 
 
 class Fault(Exception):
@@ -32,14 +62,14 @@ def empty(status: int = 204, headers: Mapping[str, str] | None = None) -> web.Re
 
 def access_of(request: web.Request) -> Access:
     """Who calls; only behind a validated token."""
-    access: Access = request["access"]
+    access = facts_of(request).access
+    assert access is not None, "this path needs no token"
     return access
 
 
 def request_id_of(request: web.Request) -> str:
     """The request id that is passed on: the caller's when it is well formed, else the one made here."""
-    passed_on: str = request["global_id"]
-    return passed_on
+    return facts_of(request).global_id
 
 
 async def json_of(request: web.Request, key: str | None = None) -> dict[str, Any]:

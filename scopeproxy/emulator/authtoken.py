@@ -43,7 +43,7 @@ class TokenValidator:
 
     async def _recall(self, token: str, *, allow_expired: bool) -> Access | None:
         until, access = self._known.get(token, (0.0, None))
-        if time.monotonic() >= until:
+        if time.monotonic() >= until or (access is not None and access.expired):
             access = await self._ask(token, allow_expired)
             self._known[token] = (time.monotonic() + self._place.settings.token_cache, access)
         return access

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, facts_of, json_of
 from scopeproxy.emulator.collection import Item, ordered, orders, page
 
 _ROOT = "/v2.1/flavors"
@@ -47,18 +47,18 @@ class FlavorApi:
 
     def _view(self, request: web.Request, flavor: Item, *, detail: bool = True) -> Item:
         view = {"id": flavor["id"], "name": flavor["name"], "links": self._links(request, flavor["id"])}
-        if request["microversion"] >= (2, 55):
+        if facts_of(request).microversion >= (2, 55):
             view["description"] = flavor["description"]
         if not detail:
             return view
         view |= {key: flavor[key] for key in ("ram", "disk", "vcpus", "rxtx_factor")}
         view |= {
-            "swap": flavor["swap"] or (0 if request["microversion"] >= (2, 75) else ""),
+            "swap": flavor["swap"] or (0 if facts_of(request).microversion >= (2, 75) else ""),
             "OS-FLV-EXT-DATA:ephemeral": flavor["ephemeral"],
             "OS-FLV-DISABLED:disabled": False,
             "os-flavor-access:is_public": flavor["public"],
         }
-        if request["microversion"] >= (2, 61):
+        if facts_of(request).microversion >= (2, 61):
             view["extra_specs"] = flavor["specs"]
         return view
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from scopeproxy.emulator.access import Access
-from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, facts_of, json_of
 from scopeproxy.emulator.directory import Directory
 from scopeproxy.emulator.identity import IdentityApi
 from scopeproxy.emulator.place import Place
@@ -95,7 +95,7 @@ class Keystone(Service):
                 " malformed or otherwise incorrect. The client is assumed to be in error.",
             ) from None
         user = self.directory.items["users"][issued.user]["name"]
-        self.place.recorder.learned(request["record"], user=user)
+        self.place.recorder.learned(facts_of(request).record, user=user)
         return self._token(request, issued, 201)
 
     def _token(self, request: web.Request, issued: Issued, status: int) -> web.Response:

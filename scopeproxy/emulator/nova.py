@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from scopeproxy.emulator.answers import Fault, Handler, access_of, answer, empty, json_of
+from scopeproxy.emulator.answers import Fault, Handler, access_of, answer, empty, facts_of, json_of
 from scopeproxy.emulator.boot import Boot
 from scopeproxy.emulator.collection import Item, now, page
 from scopeproxy.emulator.flavors import FlavorApi
@@ -94,7 +94,7 @@ class Nova(Service):
         """The handler, with the microversion read before it and told after it."""
 
         async def versioned(request: web.Request) -> web.StreamResponse:
-            number = request["microversion"] = asked_microversion(request)
+            number = facts_of(request).microversion = asked_microversion(request)
             response: web.StreamResponse = await handler(request)  # type: ignore[operator]
             if request.path.removeprefix(self.prefix) != "/":
                 told = f"{number[0]}.{number[1]}"
@@ -207,7 +207,9 @@ class Nova(Service):
         pair = {"name": name, "public_key": public, "fingerprint": fingerprint, "type": values.get("type", "ssh")}
         self._keypairs[user, name] = pair
         more = {} if "public_key" in values else {"private_key": "-----BEGIN PRIVATE KEY-----\n"}
-        return answer({"keypair": {**pair, "user_id": user, **more}}, 201 if request["microversion"] >= (2, 2) else 200)
+        return answer(
+            {"keypair": {**pair, "user_id": user, **more}}, 201 if facts_of(request).microversion >= (2, 2) else 200
+        )
 
     def _keypair(self, request: web.Request) -> tuple[tuple[str, str], Item]:
         key = (access_of(request).user_id, request.match_info["name"])
@@ -221,4 +223,4 @@ class Nova(Service):
 
     async def delete_keypair(self, request: web.Request) -> web.Response:
         del self._keypairs[self._keypair(request)[0]]
-        return empty(204 if request["microversion"] >= (2, 2) else 202)
+        return empty(204 if facts_of(request).microversion >= (2, 2) else 202)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of, request_id_of
 from scopeproxy.emulator.collection import Item
 from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.service import Service
@@ -42,7 +42,7 @@ class Placement(Service):
 
     def fault(self, request: web.Request, fault: Fault) -> web.Response:
         title = _TITLES.get(fault.status, "Error")
-        row = {"status": fault.status, "title": title, "detail": fault.message, "request_id": request["global_id"]}
+        row = {"status": fault.status, "title": title, "detail": fault.message, "request_id": request_id_of(request)}
         return answer({"errors": [row]}, fault.status)
 
     async def version(self, request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from aiohttp import web
 from multidict import MultiDict
 
-from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of, request_id_of
+from scopeproxy.emulator.answers import Fault, access_of, answer, empty, facts_of, json_of, request_id_of
 from scopeproxy.emulator.boot import Boot, BuildFailed, Errand, fail
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.flavors import FlavorApi
@@ -72,7 +72,7 @@ class ServerApi:
         for key in ("name", "flavorRef"):
             if key not in values:
                 raise Fault(400, f"Invalid input for field/attribute server. '{key}' is a required property")
-        if "networks" not in values and request["microversion"] >= (2, 37):
+        if "networks" not in values and facts_of(request).microversion >= (2, 37):
             raise Fault(400, "Invalid input for field/attribute server. 'networks' is a required property")
         flavor = self._flavors.items.get(str(values["flavorRef"]))
         if flavor is None:

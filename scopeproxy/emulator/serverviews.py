@@ -7,7 +7,7 @@ from hashlib import sha224
 
 from aiohttp import web
 
-from scopeproxy.emulator.answers import access_of
+from scopeproxy.emulator.answers import access_of, facts_of
 from scopeproxy.emulator.collection import Item
 
 _INTERNAL = ("nics", "flavor", "flavor_id", "image_id", "host", "fault", "launched_at", "description")
@@ -35,9 +35,8 @@ class ServerViews:
         view["flavor"] = self._flavor(request, server)
         view["OS-SRV-USG:launched_at"] = server["launched_at"]
         view["OS-SRV-USG:terminated_at"] = None
-        view["hostId"] = (
-            sha224((server["tenant_id"] + server["host"]).encode()).hexdigest() if server["launched_at"] else ""
-        )
+        host = sha224((server["tenant_id"] + server["host"]).encode()).hexdigest()
+        view["hostId"] = host if server["launched_at"] else ""
         if server["status"] in ("ACTIVE", "BUILD"):
             view["progress"] = 0
         if server["status"] in ("ERROR", "DELETED") and server["fault"]:
@@ -47,14 +46,14 @@ class ServerViews:
 
     def _flavor(self, request: web.Request, server: Item) -> Item:
         flavor = server["flavor"]
-        if request["microversion"] < (2, 47):
+        if facts_of(request).microversion < (2, 47):
             return {"id": flavor["id"], "links": self.links(request, "flavors", flavor["id"])}
         shown = {key: flavor[key] for key in ("ram", "vcpus", "disk", "swap", "ephemeral")}
         return {**shown, "original_name": flavor["name"], "extra_specs": flavor["specs"]}
 
     def _newer(self, request: web.Request, server: Item, view: Item) -> None:
         """What later microversions, and admins, see."""
-        number = request["microversion"]
+        number = facts_of(request).microversion
         for since, key, value in (
             ((2, 9), "locked", False),
             ((2, 19), "description", server["description"]),

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from scopeproxy.emulator import misbehaviour
 from scopeproxy.emulator.access import Access
-from scopeproxy.emulator.answers import Fault, Handler, answer
+from scopeproxy.emulator.answers import Facts, Fault, Handler, answer, facts_of, remembered
 from scopeproxy.emulator.authtoken import InvalidToken, KeystoneUnavailable, TokenValidator
 from scopeproxy.emulator.collection import MarkerNotFound
 from scopeproxy.emulator.misbehaviour import Misbehaviour
@@ -132,10 +132,11 @@ class Service(ABC):
     async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         local_id = f"req-{uuid.uuid4()}"
         given = request.headers.get("X-OpenStack-Request-ID")
-        request["global_id"] = given if given and GLOBAL_REQUEST_ID.match(given) else local_id
-        request["record"] = self.place.recorder.arrived(self._recorded(request, given))
-        response = await handler(request)
-        self.place.recorder.learned(request["record"], status=response.status)
+        global_id = given if given and GLOBAL_REQUEST_ID.match(given) else local_id
+        number = self.place.recorder.arrived(self._recorded(request, given))
+        with remembered(request, Facts(global_id, number)):
+            response = await handler(request)
+        self.place.recorder.learned(number, status=response.status)
         if not response.prepared:
             response.headers.update(self.answers_ids(local_id))
         return response
@@ -196,8 +197,9 @@ class Service(ABC):
         caller = await self.identify(request)
         if isinstance(caller, web.Response):
             return caller
-        request["access"] = caller
-        self.place.recorder.learned(request["record"], user=caller.user_name)
+        facts = facts_of(request)
+        facts.access = caller
+        self.place.recorder.learned(facts.record, user=caller.user_name)
         return await handler(request)
 
     def is_open(self, request: web.Request) -> bool:
