@@ -146,7 +146,7 @@ def _scopes(scopes: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Findi
 
 def warnings(topology: Topology) -> list[str]:
     """What may be meant, but probably is not."""
-    return [*_hidden_groups(topology), *_one_admin(topology)]
+    return [*_hidden_groups(topology), *_one_admin(topology), *_unsafe(topology)]
 
 
 def _hidden_groups(topology: Topology) -> Iterator[str]:
@@ -163,3 +163,15 @@ def _one_admin(topology: Topology) -> Iterator[str]:
         first = seen.setdefault(site.proxy.admin, site.name) if site.proxy.admin else site.name
         if first != site.name:
             yield f"{first} and {site.name} are on one machine with the same admin address, {site.proxy.admin}"
+
+
+def _unsafe(topology: Topology) -> Iterator[str]:
+    unsafe = [site.name for site in topology if any(map(_in_the_clear, site.services.values()))]
+    careful = [site.name for site in topology if not site.proxy.insecure and {site.name} != set(unsafe)]
+    if unsafe and careful and len(topology.sites) > 1:
+        names = ", ".join(unsafe[:3]) + (f" and {len(unsafe) - 3} more" if len(unsafe) > 3 else "")
+        yield f"fronts are plain http beyond loopback at {names}: other sites send no credentials there (proxy.insecure)"
+
+
+def _in_the_clear(end: Endpoint) -> bool:
+    return end.front.scheme == "http" and not end.front.address.on_loopback

@@ -19,7 +19,7 @@ from scopeproxy.edges.schema import Place, Reading, Where, dotted, shown, sugges
 from scopeproxy.edges.settings import read_topology
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.lang.vocabulary import Vocabulary
-from scopeproxy.model.topology import Site, Topology
+from scopeproxy.model.topology import Site, Topology, vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,8 @@ def parse_topology(text: str, source: str, directory: Path) -> Topology:
     with place.noting():
         fields = read_topology(place, document)
     topology = _with_peer_key(_made(fields), directory.absolute() / f"{source}.peer.key")
-    words = Vocabulary(reading.vocabulary.own, reading.sites, _groups(topology))
+    # A site that could not be read may be named nevertheless: one mistake is enough.
+    words = replace(vocabulary(topology), own=reading.vocabulary.own, sites=reading.sites)
     for where, message in clashes(topology, words):
         reading.note(reading.as_written(where), message)
     if reading.mistakes or repeated:
@@ -161,10 +162,6 @@ def _names(document: Any) -> tuple[frozenset[str], Vocabulary]:
         for part in (document.get(key) if isinstance(document, dict) else None for key in ("services", "sites"))
     )
     return sites, Vocabulary(own=own)
-
-
-def _groups(topology: Topology) -> frozenset[str]:
-    return frozenset(label for site in topology for label in site.labels.values())
 
 
 def _with_peer_key(topology: Topology, default: Path) -> Topology:

@@ -61,10 +61,10 @@ class _Answer:
 async def ask_sites(topology: Topology, environ: Mapping[str, str]) -> list[Finding]:
     """Every finding, in the topology's order."""
     async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_AT_ONCE)) as session,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         asyncio.TaskGroup() as group,
     ):
-        asker = _Asker(session, topology, environ)
+        asker = _Asker(session, topology, environ, asyncio.Semaphore(_AT_ONCE))
         asked = [group.create_task(asker.ask(site)) for site in topology]
     return [finding for task in asked for finding in task.result()]
 
@@ -74,9 +74,15 @@ class _Asker:
     session: aiohttp.ClientSession
     topology: Topology
     environ: Mapping[str, str]
+    # Not the session's own limit: to wait for that would count against the site's time to answer.
+    turns: asyncio.Semaphore
 
     async def ask(self, site: Site) -> list[Finding]:
-        """What one site shows of itself, a service after the other."""
+        """What one site shows of itself, when its turn has come."""
+        async with self.turns:
+            return [*await self._services(site), *await self._catalog(site)]
+
+    async def _services(self, site: Site) -> list[Finding]:
         found = []
         for service, end in site.services.items():
             front = front_finding(site, service, end, await self._fetch(site, str(end.front) + "/"))
@@ -84,7 +90,7 @@ class _Asker:
             if front.good and service in _GUARDED and "identity" in site.services:
                 answer = await self._fetch(site, str(end.front) + _GUARDED[service])
                 found.append(challenge_finding(site, service, answer))
-        return [*found, *await self._catalog(site)]
+        return found
 
     async def _catalog(self, site: Site) -> list[Finding]:
         keystone = site.services.get("identity")

@@ -13,10 +13,9 @@ from scopeproxy.edges import values
 from scopeproxy.edges.schema import Place, Reader, Wrong, each, items, mapping, section, shown, suggestion
 from scopeproxy.lang.scope import EVERY_SERVICE
 from scopeproxy.lang.vocabulary import OPENSTACK
-from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Endpoint, LinkConstraint, OwnService
+from scopeproxy.planning.faults import FAULTS
 
-FAULTS = sorted({row.fault for row in SERVICES.values()} | {"plain"})
 SUBSTRATES = ("network", "placement", "storage", "identity")
 STRATEGIES = ("login", "shared", "federated", "home", "account")
 
@@ -155,7 +154,7 @@ PROXY_KEYS: dict[str, Reader] = {
     "timeouts": section(dict.fromkeys(("connect", "answer", "total"), values.duration)),
     "limits": section(
         {
-            **dict.fromkeys(("header", "buffered_body", "spooled_body"), values.size),
+            **dict.fromkeys(("header", "buffered_body", "spooled_body", "merged_body"), values.size),
             **dict.fromkeys(("fan_out", "connections"), values.count),
         }
     ),

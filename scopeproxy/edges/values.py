@@ -18,7 +18,7 @@ from scopeproxy.model.topology import Address, Url
 EVERY_SITE = "*"
 _LONGEST_NAME = 200
 
-_NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z%]*(?:/s)?)\Z", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,9})?(?:e[+-]?\d{1,2})?)\s*([A-Za-z%]*(?:/s)?)\Z", re.ASCII)
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?\Z")
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*\Z")
 _PORTS = {"http": 80, "https": 443}

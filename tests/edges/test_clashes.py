@@ -129,7 +129,7 @@ def test_named_scopes_are_read() -> None:
 
 def test_a_group_that_a_site_hides_is_suspicious() -> None:
     a, b = (
-        replace(site("A", image=end(H)), labels={"city": "A"}),
+        replace(site("A", image=end("https://a")), labels={"city": "A"}),
         replace(site("B"), labels={"city": "A", "country": "B"}),
     )
     assert warnings(Topology({"A": a, "B": b})) == ["'A' is a site and a group of B: in a scope it means the site"]
@@ -141,4 +141,14 @@ def test_one_admin_address_for_two_sites_of_a_machine_is_suspicious() -> None:
         "A and B are on one machine with the same admin address, 127.0.0.1:9901"
     ]
     assert warnings(Topology({"A": a, "B": replace(b, proxy=ProxySettings(admin=None))})) == []
-    assert warnings(Topology({"A": a, "B": site("B", image=end(H))})) == []
+    assert "admin" not in str(warnings(Topology({"A": a, "B": site("B", image=end(H))})))
+
+
+def test_fronts_to_which_no_one_sends_credentials_are_suspicious() -> None:
+    a, b = site("A", image=end("https://a")), site("B", image=end("http://b"))
+    told = "fronts are plain http beyond loopback at B: other sites send no credentials there (proxy.insecure)"
+    assert warnings(Topology({"A": a, "B": b})) == [told]
+    assert warnings(Topology({"A": replace(a, proxy=ProxySettings(insecure=True)), "B": b})) == []
+    assert warnings(Topology({"B": b})) == []
+    many = {name: site(name, image=end(f"http://{name}")) for name in "abcde"}
+    assert "beyond loopback at a, b, c and 2 more: " in warnings(Topology(many))[0]

@@ -371,17 +371,19 @@ def parsed_or_refused(text: str) -> None:
         assert all(mistake.startswith("sites.yaml:") and "\n" not in mistake for mistake in found)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS)
 def test_any_document_is_a_topology_or_refused(document: object) -> None:
     parsed_or_refused(yaml.safe_dump(document, allow_unicode=True))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_topology_or_refused(text: str) -> None:
     parsed_or_refused(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_good_file_with_one_part_replaced_is_a_topology_or_refused(data: st.DataObject) -> None:
     document = yaml.safe_load(EVERYTHING)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from scopeproxy.edges.schema import Place, Reading, Wrong
-from scopeproxy.edges.settings import FAULTS, KEYS, PROXY_KEYS, STRATEGIES, SUBSTRATES
+from scopeproxy.edges.settings import KEYS, PROXY_KEYS, STRATEGIES, SUBSTRATES
+from scopeproxy.planning.faults import FAULTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
 

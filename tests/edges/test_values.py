@@ -55,6 +55,7 @@ READERS = [
         (values.size, "2MB", 2_000_000),
         (values.size, "10B", 10),
         (values.rate, "1Gbit", 125_000_000.0),
+        (values.rate, "1e+06kbit", 125_000_000.0),
         (values.rate, "100mbit/s", 12_500_000.0),
         (values.rate, "8 kbit", 1000.0),
         (values.percentage, "0%", 0.0),
