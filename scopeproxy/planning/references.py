@@ -166,6 +166,9 @@ def _at(value: Any, path: list[str], field: str, holder: Any) -> Iterator[tuple[
         yield field, holder, value
         return
     step, rest = path[0], path[1:]
+    if isinstance(value, list) and step != "[]":
+        # Neutron creates many at once: {"ports": […]} in the place of {"port": …}.
+        step, rest = "[]", path
     for name, inner in _steps(value, step):
         yield from _at(inner, rest, f"{field}{name}" if name.startswith("[") else f"{field}.{name}".lstrip("."), value)
 

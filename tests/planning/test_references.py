@@ -102,6 +102,7 @@ def test_own_ids_and_the_default_domain_are_no_references() -> None:
             "loadbalancer.vip_subnet_id",
         ),
         ("network", "POST /v2.0/networks", {"network": {"project_id": "p"}}, "network.project_id"),
+        ("network", "POST /v2.0/ports", {"ports": [{}, {"device_id": "s"}]}, "ports[1].device_id"),
         ("compute", "GET /v2.1/servers/detail?image=i", None, "image"),
     ],
 )
