@@ -170,7 +170,8 @@ def _unsafe(topology: Topology) -> Iterator[str]:
     careful = [site.name for site in topology if not site.proxy.insecure and {site.name} != set(unsafe)]
     if unsafe and careful and len(topology.sites) > 1:
         names = ", ".join(unsafe[:3]) + (f" and {len(unsafe) - 3} more" if len(unsafe) > 3 else "")
-        yield f"fronts are plain http beyond loopback at {names}: other sites send no credentials there (proxy.insecure)"
+        remedy = "other sites send no credentials there (proxy.insecure)"
+        yield f"fronts are plain http beyond loopback at {names}: {remedy}"
 
 
 def _in_the_clear(end: Endpoint) -> bool:
