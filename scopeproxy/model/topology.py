@@ -84,11 +84,13 @@ class Timeouts:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`header`: bytes of a request's head; `buffered_body`: bytes of a body kept in memory; `spooled_body`: bytes kept
-    on disk for a second try; `fan_out`: sites of one call; `connections`: clients at a time, on all fronts."""
+    on disk for a second try; `merged_body`: bytes of one site's answer that a merge holds; `fan_out`: sites of one
+    call; `connections`: clients at a time, on all fronts."""
 
     header: int = 64 * 1024
     buffered_body: int = 1024 * 1024
     spooled_body: int = 256 * 1024 * 1024
+    merged_body: int = 64 * 1024 * 1024
     fan_out: int = 1024
     connections: int = 4096
 

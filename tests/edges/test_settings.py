@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from scopeproxy.edges.schema import Place, Reading, Wrong
 from scopeproxy.edges.settings import KEYS, PROXY_KEYS, STRATEGIES, SUBSTRATES
+from scopeproxy.model.topology import Credentials, Limits, ProxySettings, Timeouts, Tls
 from scopeproxy.planning.faults import FAULTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -21,6 +23,25 @@ def read(key: str, value: Any, directory: str = "/etc") -> Any:
 @pytest.mark.parametrize("key", [*KEYS, *PROXY_KEYS])
 def test_every_key_is_explained(key: str) -> None:
     assert f"`{key}`" in PAGE
+
+
+def test_every_setting_has_its_key() -> None:
+    assert set(PROXY_KEYS) == {field.name for field in fields(ProxySettings)}
+
+
+@pytest.mark.parametrize(
+    ("key", "part", "written"),
+    [
+        ("timeouts", Timeouts, "1s"),
+        ("limits", Limits, "9"),
+        ("credentials", Credentials, []),
+        ("tls", Tls, "x.pem"),
+    ],
+)
+def test_every_part_of_a_setting_has_its_key_and_is_explained(key: str, part: type[Any], written: Any) -> None:
+    names = [field.name for field in fields(part)]
+    assert list(read(key, dict.fromkeys(names, written))) == names
+    assert [name for name in names if f"`{name}`" not in PAGE] == []
 
 
 @pytest.mark.parametrize("word", [*FAULTS, *SUBSTRATES, *STRATEGIES])
