@@ -145,6 +145,7 @@ GENERAL = {
 NAMESPACES = {
     "identity": re.compile(r"OS-[A-Z0-9-]+\Z|system\Z"),
     "network": re.compile(r"(qos|vpn|fw|fwaas|lbaas|bgpvpn|log|sfc|taas|metering)\Z"),
+    "image": re.compile(r"metadefs\Z"),
     "load-balancer": re.compile(r"(lbaas|octavia)\Z"),
 }
 

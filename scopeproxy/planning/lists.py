@@ -22,6 +22,7 @@ Document = Any
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;]+)*)")
 _UUID = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _DECODED = 64 * 1024 * 1024
+_COUNTS = ("count", "total", "total_count")
 _LINKS = re.compile(r"(.+_)?links\Z")
 
 
@@ -54,9 +55,9 @@ def listing(site: str, document: Document, collection: str) -> Listing | None:
         return Listing(site, document, None, document)
     if not isinstance(document, dict):
         return None
-    arrays = [key for key, value in document.items() if isinstance(value, list) and not _LINKS.match(key)]
+    arrays = [key for key, value in document.items() if isinstance(value, list)]
     named = [key for key in arrays if key == collection.removeprefix("os-")]
-    found = named or arrays
+    found = named or [key for key in arrays if not _LINKS.match(key)]
     return Listing(site, document, found[0], document[found[0]]) if len(found) == 1 else None
 
 
@@ -69,12 +70,16 @@ def envelope(listings: Sequence[Listing], items: list[Any]) -> Document:
     kept[first.key] = items
     if isinstance(kept.get("links"), dict):
         kept["links"] = {**kept["links"], "next": None, "previous": None}
-    if isinstance(kept.get("count"), int):
-        kept["count"] = len(items)
-    for mapping in [key for key, value in kept.items() if isinstance(value, dict) and key != "links"]:
-        # Placement's provider_summaries stand beside its list: all sites' are wanted there.
-        kept[mapping] = {k: v for one in reversed(listings) for k, v in (one.document.get(mapping) or {}).items()}
+    kept.update({key: len(items) for key in _COUNTS if isinstance(kept.get(key), int)})
+    # Placement's provider_summaries stand beside its list: all sites' are wanted there.
+    beside = [key for key, value in kept.items() if isinstance(value, dict) and key != "links"]
+    kept.update({key: _united([one.document.get(key) for one in listings]) for key in beside})
     return kept
+
+
+def _united(mappings: Sequence[Any]) -> dict[str, Any]:
+    """One mapping out of several; where they disagree, the first counts."""
+    return {key: value for one in reversed(mappings) if isinstance(one, dict) for key, value in one.items()}
 
 
 # ---- when two items of different sites are one
@@ -126,8 +131,8 @@ def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
             yield ("value", repr(bare))
             return
         id_ = bare.get("id") or bare.get("uuid")
-        # An application of one's own may count its ids at each site: 1 here is not 1 there.
-        if id_ is not None and (ours or _UUID.match(str(id_))):
+        # Flavors, and whatever an application of one's own counts at each site: 1 here is not 1 there.
+        if id_ is not None and (_UUID.match(str(id_)) or (ours and natural is None)):
             yield ("id", str(id_))
         if natural is not None and (name := natural(bare)) not in (None, ""):
             yield ("name", repr(name))

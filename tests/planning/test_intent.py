@@ -54,6 +54,7 @@ REQUESTS = [
     ("image", f"POST /v2/images/{U}/members", "update", "images", U, "members"),
     ("image", f"PATCH /v2/images/{U}", "update", "images", U, ""),
     ("image", "GET /v2/schemas/image", "show", "schemas", "image", ""),
+    ("image", "GET /v2/metadefs/namespaces", "list", "namespaces", None, ""),
     ("identity", "POST /v3/auth/tokens", "login", "auth", "tokens", ""),
     ("identity", "GET /v3/auth/tokens", "token", "auth", "tokens", ""),
     ("identity", "DELETE /v3/auth/tokens", "token", "auth", "tokens", ""),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scopeproxy.model.messages import Reply, Request, json_reply
-from scopeproxy.planning.lists import contents, listing, marked, next_page
+from scopeproxy.planning.lists import contents, envelope, listing, marked, next_page
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from scopeproxy.planning.lists import contents, listing, marked, next_page
         ({"allocation_requests": [], "provider_summaries": {}}, "allocation_candidates", "allocation_requests"),
         ([1, 2], "pages", None),
         ({"pages": [], "tags": []}, "pages", "pages"),
+        ({"links": [], "tags": []}, "links", "links"),
     ],
 )
 def test_the_items_are_found_in_every_envelope(document: Any, collection: str, key: str | None) -> None:
@@ -34,6 +35,16 @@ def test_the_items_are_found_in_every_envelope(document: Any, collection: str, k
 @pytest.mark.parametrize("document", [{}, {"a": [], "b": []}, {"id": 1}, "text", None, 3])
 def test_what_holds_no_list_or_several_is_none(document: Any) -> None:
     assert listing("Paris", document, "pages") is None
+
+
+def test_what_stands_beside_the_items_is_united_whatever_its_shape() -> None:
+    documents: list[Any] = [
+        {"pages": [1], "by": {"a": 1}, "total": 1, "note": "x"},
+        {"pages": [2], "by": "odd", "total": 1},
+        {"pages": [3], "by": {"a": 2, "b": 3}, "total": 1},
+    ]
+    found = [part for document in documents if (part := listing("Paris", document, "pages"))]
+    assert envelope(found, [1, 2, 3]) == {"pages": [1, 2, 3], "by": {"a": 1, "b": 3}, "total": 3, "note": "x"}
 
 
 def test_marks_stand_in_the_item_itself() -> None:

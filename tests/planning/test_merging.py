@@ -105,6 +105,13 @@ def test_the_same_natural_key_at_several_sites_is_one_item(
     assert len(items(combine(service, line, *replies), key)) == kept
 
 
+def test_flavors_that_are_numbered_alike_are_not_the_same() -> None:
+    one = json_reply("Paris", 200, {"flavors": [{"id": "1", "name": "m1.tiny"}, {"id": "2", "name": "m1.small"}]})
+    other = json_reply("Corte", 200, {"flavors": [{"id": "1", "name": "c1.large"}, {"id": "9", "name": "m1.tiny"}]})
+    merged = combine("compute", "GET /v2.1/flavors", one, other)
+    assert items(merged, "flavors") == [("1", "Paris"), ("2", "Paris"), ("1", "Corte")]
+
+
 def test_two_of_one_name_at_one_site_are_two() -> None:
     reply = json_reply("Paris", 200, {"images": [{"id": "1", "name": "x"}, {"id": "2", "name": "x"}]})
     other = json_reply("Corte", 200, {"images": [{"id": "3", "name": "x"}]})
