@@ -42,7 +42,7 @@ class ExplainScope(command.ShowOne):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("scope", metavar="<scope>", nargs="?", help="Scope to explain (default: the one in force)")
         parser.add_argument("method", metavar="<method>", nargs="?", help="Method of a request to explain, as GET")
-        parser.add_argument("url", metavar="<url>", nargs="?", help="Its URL, as http://127.0.1.1:8774/v2.1/servers")
+        parser.add_argument("url", metavar="<url>", nargs="?", help="Its URL at a front, or as nova:/v2.1/servers")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], tuple[Any, ...]]:
