@@ -157,16 +157,6 @@ class Unreached:
 Outcome = Reply | Unreached
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the caller asked for beside the scope (`X-Scope-Options`); `timeout` in seconds."""
-
-    on_partial: str | None = None
-    strict: bool = False
-    settle: bool = False
-    timeout: float | None = None
-
-
 def _json(data: bytes) -> Any:
     try:
         return json.loads(data)

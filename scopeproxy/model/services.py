@@ -54,6 +54,7 @@ SERVICES = {
         _service("key-manager", "plain", ()),
         _service("dns", "plain", ("network",)),
         _service("baremetal", "plain", ("image", "network", "object-store", "block-storage")),
+        _service("accelerator", "plain", ("placement",)),
         _service("shared-file-system", "nova", ("compute", "network", "image", "block-storage"), True),
     )
 }

@@ -1,0 +1,32 @@
+"""Where a password or a token may be sent: the operator's `credentials`, and never in the clear beyond loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from scopeproxy.model.topology import Site, Url
+
+PASSWORD, TOKEN = "password", "token"
+
+
+def withheld(kind: str, here: Site, to: Site, url: Url) -> str | None:
+    """Why a credential of this kind does not go from one site to another; None: it may."""
+    if here.name == to.name:
+        return None
+    listed = here.proxy.credentials.password_to if kind == PASSWORD else here.proxy.credentials.token_to
+    allowed = to.operator == here.operator if listed is None else to.name in listed or "*" in listed
+    if not allowed:
+        return f"{here.name} sends no {kind} to {to.name}: its proxy.credentials.{kind}_to does not allow it"
+    if url.scheme != "https" and not here.proxy.insecure and not is_loopback(url.address.host):
+        return (
+            f"{here.name} sends no {kind} to {to.name} over plain http: give it an https front, or set proxy.insecure"
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address of this machine is meant."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,90 @@
+"""A plan: where one request goes, and how the answers become one.  A value: print it, compare it, test it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scopeproxy.errors import ScopeProxyError
+from scopeproxy.lang.scope import Scope
+from scopeproxy.lang.wire import Options
+from scopeproxy.model.messages import Request
+from scopeproxy.planning.intent import Intent
+
+UNSCOPED = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to its service at one site, with what is left of the scope for what it may cause there."""
+
+    site: str
+    request: Request
+    scope: Scope = UNSCOPED
+
+    def __str__(self) -> str:
+        return self.site
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """Left to right, lazily, until an outcome does not fall through."""
+
+    plans: tuple[Plan, ...]
+
+    def __str__(self) -> str:
+        return "first of (" + ", ".join(map(str, self.plans)) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """All at once; the outcomes are merged in this order."""
+
+    plans: tuple[Plan, ...]
+
+    def __str__(self) -> str:
+        return "all of (" + ", ".join(map(str, self.plans)) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Nothing is sent."""
+
+    error: ScopeProxyError
+
+    def __str__(self) -> str:
+        return f"refuse: {self.error}"
+
+
+Plan = Call | FirstOf | AllOf | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One scoped call on its way: what was asked, what it means, and under which scope (selectors expanded).
+
+    `entry` is the site whose proxy decides.  `policy`: what becomes of a create that only some sites did.
+    """
+
+    request: Request
+    intent: Intent
+    scope: Scope
+    entry: str
+    options: Options = field(default_factory=Options)
+    policy: str = "undo"
+    quota_moves_on: bool = False
+
+
+def calls_of(plan: Plan) -> tuple[Call, ...]:
+    """Every call that the plan could make, in written order."""
+    match plan:
+        case Call():
+            return (plan,)
+        case FirstOf(plans) | AllOf(plans):
+            return tuple(call for part in plans for call in calls_of(part))
+        case Refuse():
+            return ()
+
+
+def sites_in(plan: Plan) -> frozenset[str]:
+    """The sites that the plan could call."""
+    return frozenset(call.site for call in calls_of(plan))

@@ -1,0 +1,136 @@
+"""Work in, plan out: everything is checked here, before the first call.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from scopeproxy.errors import BadCollaboration, LoopDetected, NotYet, ScopeProxyError
+from scopeproxy.lang.scope import EVERY_SERVICE, And, At, Location, Or, Scope, Selector, all_of, sites_of
+from scopeproxy.model.services import needs, row
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
+from scopeproxy.planning.references import advice, foreign_references
+from scopeproxy.planning.rules import narrow_substrates, refuse
+
+MAX_HOPS = 8
+
+# Services whose version documents tell a range of microversions: a client picks one for the whole scope, so every
+# site's range counts, also behind a `|`.
+NEGOTIATED = frozenset({"compute", "block-storage", "placement", "baremetal", "shared-file-system", "key-manager"})
+
+# What several sites at once cannot do yet: refused, rather than half done.
+_LATER = {
+    Kind.UPLOAD: "an upload to several sites at once",
+    Kind.TOTALS: "the sum of limits, quotas or usage over several sites",
+}
+
+
+def make_plan(work: Work, topology: Topology, own_ids: frozenset[str] = frozenset()) -> Plan:
+    """Where this work goes.  A mistake of the caller's becomes Refuse: nothing is sent."""
+    try:
+        check(work, topology)
+        return _plan(work, topology, own_ids)
+    except ScopeProxyError as error:
+        return Refuse(error)
+
+
+def check(work: Work, topology: Topology) -> None:
+    """Raise what is wrong with the scope as such, whatever this call needs of it."""
+    for service, location in work.scope.bindings:
+        if service != EVERY_SERVICE:
+            _check_present(service, location, topology)
+    _check_present(work.request.service, where(work), topology)
+    refuse(work.request, work.intent, work.scope, work.entry, topology)
+    _check_built(work)
+
+
+def where(work: Work) -> Location:
+    """The location that the scope gives this call; unbound, it proceeds here."""
+    return work.scope.location(work.request.service) or At(work.entry)
+
+
+def _check_present(service: str, location: Location, topology: Topology) -> None:
+    for site in sites_of(location):
+        if service not in topology.sites[site].services:
+            having = [other.name for other in topology if service in other.services]
+            offer = f"; it is at {', '.join(having)}" if having else ""
+            raise BadCollaboration(f"scope: {site} has no {service} service{offer}")
+
+
+def _check_built(work: Work) -> None:
+    if work.options.settle:
+        raise NotYet("scope: 'settle' is not built yet: leave it out of X-Scope-Options")
+    if work.policy == "queue" and work.intent.writes and _spread(where(work)):
+        raise NotYet("scope: on-partial=queue is not built yet: use undo or keep")
+    if not _spread(where(work)):
+        return
+    if work.intent.kind in _LATER:
+        raise NotYet(f"scope: {_LATER[work.intent.kind]} is not built yet: name one site, or sites joined by |")
+    if work.intent.paged and work.intent.kind is Kind.LIST:
+        raise NotYet("scope: limit and marker over several sites are not built yet: ask without them, or one site")
+
+
+def _spread(location: Location) -> bool:
+    """Whether more than one site is asked at once."""
+    match location:
+        case And():
+            return True
+        case Or(parts):
+            return any(_spread(part) for part in parts)
+        case _:
+            return False
+
+
+def _plan(work: Work, topology: Topology, own_ids: frozenset[str]) -> Plan:
+    location = where(work)
+    if work.intent.kind is Kind.DISCOVERY and work.request.service in NEGOTIATED:
+        location = all_of(At(site) for site in sites_of(location))
+    return _tree(location, partial(_call, work, topology, own_ids))
+
+
+def _tree(location: Location, call: Callable[[str], Call]) -> Plan:
+    match location:
+        case At(site):
+            return call(site)
+        case And(parts):
+            return AllOf(tuple(_tree(part, call) for part in parts))
+        case Or(parts):
+            return FirstOf(tuple(_tree(part, call) for part in parts))
+        case Selector():
+            raise AssertionError("selectors are expanded at the entry, before planning")
+
+
+def _call(work: Work, topology: Topology, own_ids: frozenset[str], site: str) -> Call:
+    foreign = foreign_references(work.request, work.scope, work.entry, site, own_ids)
+    if foreign:
+        raise NotYet(f"scope: {advice(foreign[0], site)}")
+    return Call(site, work.request, narrowed(work.scope, work.request.service, site, topology))
+
+
+def narrowed(scope: Scope, service: str, site: str, topology: Topology) -> Scope:
+    """What travels on with a call to a service at one site: the service bound to that site, so that nothing fans out
+    twice, and of the rest only what the service can still need."""
+    wanted = needs(service)
+    kept = scope if wanted is None else scope.only(wanted)
+    if service in scope or EVERY_SERVICE in scope:
+        kept = kept.having(service, At(site))
+    return narrow_substrates(kept, service, site, topology)
+
+
+def carried(scope: Scope, service: str) -> Scope:
+    """The part of a narrowed scope that the service itself can cause calls under; empty when it calls nobody."""
+    calls = row(service).calls
+    if calls is not None and not calls:
+        return Scope()
+    rest = tuple(binding for binding in scope.bindings if binding[0] != service)
+    return scope if rest else Scope()
+
+
+def check_loop(here: str, hops: int, visited: tuple[str, ...]) -> None:
+    """Raise LoopDetected for a call that has been here already, or has travelled too far."""
+    if here in visited:
+        raise LoopDetected(f"scope: the call came back to {here}, by {' → '.join(visited)}")
+    if hops > MAX_HOPS:
+        raise LoopDetected(f"scope: the call has travelled over {hops} sites; at most {MAX_HOPS} are allowed")
