@@ -1,0 +1,115 @@
+"""Bodies of requests: read once as they come, or kept so that a second site can have them too."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO
+
+from scopeproxy.errors import TooLarge
+from scopeproxy.model.messages import Body, Held
+
+_CHUNK = 256 * 1024
+
+
+class Once:
+    """A body that can be had a single time, as it arrives: bounded memory, whatever its length."""
+
+    def __init__(self, source: AsyncIterator[bytes], length: int | None) -> None:
+        self._source, self._length, self._begun = source, length, False
+
+    @property
+    def length(self) -> int | None:
+        return self._length
+
+    @property
+    def replayable(self) -> bool:
+        return not self._begun
+
+    async def open(self) -> AsyncIterator[bytes]:
+        if self._begun:
+            raise ConnectionError("the body was already sent to another site and was not kept")
+        self._begun = True
+        async for chunk in self._source:
+            yield chunk
+
+
+class Kept:
+    """A body that is kept while it is sent, so that the next site can have it from the start.
+
+    Up to `in_memory` bytes stay in memory, up to `on_disk` in a temporary file; beyond that nothing is kept and
+    `replayable` is False.
+    """
+
+    def __init__(self, source: Body, in_memory: int, on_disk: int) -> None:
+        self._source, self._limit = source.open(), on_disk
+        self._length = source.length
+        self._file: IO[bytes] | None = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115 - closed by close()
+        self._size, self._begun = 0, False
+
+    @property
+    def length(self) -> int | None:
+        return self._length
+
+    @property
+    def replayable(self) -> bool:
+        return not self._begun or self._file is not None
+
+    async def open(self) -> AsyncIterator[bytes]:
+        if not self.replayable:
+            raise ConnectionError("the body was already sent to another site and was too large to keep")
+        self._begun = True
+        position = 0
+        while self._file is not None and position < self._size:
+            chunk = await self._kept(position)
+            position += len(chunk)
+            yield chunk
+        async for chunk in self._source:
+            await self._keep(chunk)
+            yield chunk
+
+    async def _kept(self, position: int) -> bytes:
+        file = self._file
+        assert file is not None
+
+        def read() -> bytes:
+            file.seek(position)
+            return file.read(_CHUNK)
+
+        return await asyncio.to_thread(read)
+
+    async def _keep(self, chunk: bytes) -> None:
+        if self._file is None:
+            return
+        if self._size + len(chunk) > self._limit:
+            self.close()
+            return
+        file, at = self._file, self._size
+
+        def write() -> None:
+            file.seek(at)
+            file.write(chunk)
+
+        await asyncio.to_thread(write)
+        self._size += len(chunk)
+
+    def close(self) -> None:
+        """Forget what was kept."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+async def hold(body: Body, limit: int) -> Held:
+    """The whole body in memory.  Raises TooLarge over `limit` bytes."""
+    if isinstance(body, Held):
+        return body
+    if body.length is not None and body.length > limit:
+        raise TooLarge(f"scope: the body has {body.length} bytes; a scoped call may have at most {limit}")
+    held = bytearray()
+    async for chunk in body.open():
+        held += chunk
+        if len(held) > limit:
+            raise TooLarge(f"scope: the body has over {limit} bytes; a scoped call may have at most that")
+    return Held(bytes(held))

@@ -1,0 +1,123 @@
+"""One call of a plan, made: with a token that its site accepts, the caller's own ids as that site knows them, and the
+scope sent along for what the call causes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scopeproxy.execution.carrying import REQUEST_ID, Carriers, Found
+from scopeproxy.execution.delivery import Delivery, Travel
+from scopeproxy.execution.discovery_cache import DiscoveryCache
+from scopeproxy.execution.reading import collect
+from scopeproxy.execution.tokens.broker import Asked, Broker, Grant, refused
+from scopeproxy.lang.wire import to_header
+from scopeproxy.model.identity import Token
+from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.addresses import translate_body, translate_target
+from scopeproxy.planning.carriers import is_minted
+from scopeproxy.planning.discovery import rewrite_link, rewrite_links
+from scopeproxy.planning.intent import Intent, Kind
+from scopeproxy.planning.plan import Call
+from scopeproxy.planning.planner import carried
+
+_DOCUMENT_LIMIT = 1024 * 1024
+
+
+class Calling:
+    """Makes the calls of plans for one site's proxy."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        delivery: Delivery,
+        carriers: Carriers,
+        broker: Broker,
+        documents: DiscoveryCache,
+    ) -> None:
+        self._topology, self._here, self._delivery = topology, here, delivery
+        self._carriers, self._broker, self._documents = carriers, broker, documents
+
+    async def call(self, call: Call, found: Found, travel: Travel, intent: Intent) -> Outcome:
+        """The outcome of one call: the site's, or the one that the lack of a token for it is."""
+        discovery = intent.kind is Kind.DISCOVERY
+        if found.token is None and not discovery and call.site != self._here and self._topology.has_identity:
+            nobody = Asked(call.request.service, call.site, Token(""), "")
+            return refused(nobody, f"a call to {call.site} needs a token: log in under this scope")
+        asked = None
+        if found.token is not None:
+            asked = Asked(call.request.service, call.site, found.token, found.entry)
+        grant = await self._broker.grant(asked)
+        if not isinstance(grant, Grant):
+            return grant
+        call = replace(call, request=_granted(call.request, found.token, grant))
+        if call.site == self._here:
+            return await self._here_at_home(call, found, travel, grant.token)
+        return await self._elsewhere(call, travel, discovery)
+
+    async def _here_at_home(self, call: Call, found: Found, travel: Travel, token: Token | None) -> Outcome:
+        scope, request = carried(call.scope, call.request.service), call.request
+        # An id of ours that came with another scope must not reach the service: it would speak for that one.
+        if scope or is_minted(request.header(REQUEST_ID) or ""):
+            request = await self._carriers.attach(request, str(scope), found, token)
+        return await self._delivery.deliver(self._here, request, travel)
+
+    async def _elsewhere(self, call: Call, travel: Travel, discovery: bool) -> Outcome:
+        request = call.request
+        if is_minted(request.header(REQUEST_ID) or ""):
+            request = request.without(REQUEST_ID)
+        known = self._documents.get(call.site, request) if discovery else None
+        if known is not None:
+            return known
+        outcome = await self._delivery.deliver(call.site, request, replace(travel, scope=to_header(call.scope)))
+        if isinstance(outcome, Unreached):
+            return outcome
+        reply = self._as_from_here(outcome, request, travel)
+        if not discovery:
+            return reply
+        document = await collect(reply, _DOCUMENT_LIMIT)
+        if isinstance(document, Unreached) or document.rest is not None:
+            return document
+        document = self._document_as_from_here(document, request, travel)
+        self._documents.put(call.site, request, document)
+        return document
+
+    # Absolute links are made from Host, which is the client's all the way; what can differ is the path of the front.
+
+    def _roots(self, site: str, request: Request, travel: Travel) -> list[tuple[str, str]]:
+        theirs = self._topology.sites[site].services[request.service].front
+        ours = self._topology.sites[self._here].services.get(request.service)
+        if ours is None:
+            return []
+        origin = f"{travel.scheme}://{travel.host}"
+        roots = [(f"{origin}{theirs.path}", f"{origin}{ours.front.path}"), (str(theirs), f"{origin}{ours.front.path}")]
+        return [(old, new) for old, new in roots if old != new]
+
+    def _as_from_here(self, reply: Reply, request: Request, travel: Travel) -> Reply:
+        location = reply.header("Location")
+        if location is None:
+            return reply
+        for old, new in self._roots(reply.site, request, travel):
+            location = rewrite_link(location, old, new)
+        return replace(reply, headers=with_header(reply.headers, "Location", location))
+
+    def _document_as_from_here(self, reply: Reply, request: Request, travel: Travel) -> Reply:
+        body = reply.body
+        for old, new in self._roots(reply.site, request, travel):
+            body = rewrite_links(body, old, new)
+        if body == reply.body:
+            return reply
+        return replace(reply, body=body, headers=with_header(reply.headers, "Content-Length", str(len(body))))
+
+
+def _granted(request: Request, token: Token | None, grant: Grant) -> Request:
+    """The request with the granted token in place of the client's, and with the caller's own ids as they are there."""
+    if grant.token is not None and grant.token != token:
+        request = request.with_header("X-Auth-Token", grant.token.value)
+    if not grant.ids:
+        return request
+    body = request.body
+    if isinstance(body, Held) and body.data:
+        body = Held(translate_body(body.data, grant.ids))
+    return replace(request, target=translate_target(request.target, grant.ids), body=body)

@@ -1,0 +1,151 @@
+"""How a call's scope is found, and how it is sent along for what the call causes.
+
+The carriers themselves are planning/carriers.py: the header, else a request id of ours, else the tag on the token.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from scopeproxy.errors import Unauthorized
+from scopeproxy.execution.ledger import Ledger, RequestEntry
+from scopeproxy.execution.tokens.validation import Validator
+from scopeproxy.lang.wire import from_header
+from scopeproxy.model.identity import Identity, Token
+from scopeproxy.model.messages import Request
+from scopeproxy.planning.carriers import Tag, Tags, find_body_token, is_minted, mint, replace_body_token, strip
+
+REQUEST_ID = "X-OpenStack-Request-ID"
+
+_DAY = 24 * 3600.0
+
+# Whose token may speak for another project's work: the services' own.
+_SERVICE_ROLES = frozenset({"service", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A call with its carriers taken off, and what they said.
+
+    `scope` None: the call is unscoped.  `source`: `header`, `request id` or `tag`.  `home`: who issued the token, where
+    that is not this site; `entry`: the site whose proxy keeps the login.  `client_id`: the id that the client gave.
+    """
+
+    request: Request
+    token: Token | None = None
+    subject: Token | None = None
+    scope: str | None = None
+    source: str = ""
+    options: str = ""
+    home: str = ""
+    entry: str = ""
+    hops: int = 0
+    client_id: str | None = None
+
+
+class Carriers:
+    """The carriers of one site."""
+
+    def __init__(
+        self,
+        here: str,
+        ledger: Ledger,
+        tags: Tags,
+        validator: Validator,
+        has_identity: bool,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._here, self._ledger, self._tags = here, ledger, tags
+        self._validator, self._has_identity, self._now = validator, has_identity, now
+
+    # ---- finding
+
+    async def find(self, request: Request, from_peer: bool) -> Found:
+        """Take the carriers off.  A tag that fails is Unauthorized; an id not ours, or not theirs, says nothing."""
+        bare, token, tag = self._untagged(request, "X-Auth-Token")
+        bare, subject, _ = self._untagged(bare, "X-Subject-Token")
+        found = Found(bare, token, subject, entry=self._here, client_id=request.header(REQUEST_ID))
+        header = request.header("X-Scope")
+        if header is not None:
+            return self._by_header(found, header, from_peer)
+        entry = await self._by_request_id(found, trusted=tag is not None)
+        if entry is not None:
+            said = replace(found, scope=entry.scope, source="request id", client_id=entry.client_id)
+            return replace(said, home=entry.home, entry=entry.entry, hops=entry.hops)
+        return found if tag is None else await self._by_tag(found, tag)
+
+    def _untagged(self, request: Request, name: str) -> tuple[Request, Token | None, Tag | None]:
+        value = request.header(name)
+        if value is None:
+            return request, None, None
+        untagged = self._tags.untag(value, self._now())
+        bare = request if untagged.tag is None else request.with_header(name, untagged.token.value)
+        return bare, untagged.token, untagged.tag
+
+    def _by_header(self, found: Found, header: str, from_peer: bool) -> Found:
+        request = found.request
+        said = replace(
+            found, scope=from_header(header), source="header", options=request.header("X-Scope-Options") or ""
+        )
+        if not from_peer:
+            return said
+        hops = request.header("X-Scope-Hops") or "0"
+        return replace(
+            said,
+            home=unquote(request.header("X-Scope-Home") or ""),
+            entry=unquote(request.header("X-Scope-Entry") or "") or self._here,
+            hops=int(hops) if hops.isdigit() else 0,
+        )
+
+    async def _by_request_id(self, found: Found, trusted: bool) -> RequestEntry | None:
+        id_ = found.client_id
+        if id_ is None or not is_minted(id_):
+            return None
+        entry = await self._ledger.request(id_)
+        if entry is None or trusted or found.token is None or entry.project is None:
+            return entry
+        return entry if await self._may_speak_for(found.token, entry.project) else None
+
+    async def _may_speak_for(self, token: Token, project: str) -> bool:
+        identity = await self._validator.identity(token, self._here)
+        if not isinstance(identity, Identity):
+            return False
+        return identity.project_id == project or bool(identity.roles & _SERVICE_ROLES)
+
+    async def _by_tag(self, found: Found, tag: Tag) -> Found:
+        text = tag.scope if tag.digest is None else await self._ledger.scope_of(tag.digest)
+        if text is None:
+            raise Unauthorized("the scope that the token's tag stands for has expired: log in again")
+        return replace(found, scope=text, source="tag", home=tag.home, entry=tag.entry or self._here, hops=tag.hops)
+
+    def untag_login(self, body: bytes) -> bytes:
+        """A login's body with the tag taken off the token that it starts from."""
+        value = find_body_token(body)
+        if value is None or strip(value) == value:
+            return body
+        return replace_body_token(body, self._tags.untag(value, self._now()).token.value)
+
+    # ---- sending along
+
+    async def attach(self, request: Request, scope: str, found: Found, token: Token | None) -> Request:
+        """The request with a request id of its own, and with the tag on its token, under both of which is the scope."""
+        now, project = self._now(), None
+        if token is not None and self._has_identity:
+            identity = await self._validator.identity(token, self._here)
+            project = identity.project_id if isinstance(identity, Identity) else None
+        # Whole days: the same token under the same scope gets the same tag, so that keystonemiddleware's cache works.
+        expires = (now // _DAY + 2) * _DAY
+        id_ = mint()
+        await self._ledger.remember_request(
+            RequestEntry(id_, scope, found.home, found.entry, found.hops, project, found.client_id, now + _DAY)
+        )
+        request = request.with_header(REQUEST_ID, id_)
+        if token is None or not self._has_identity:
+            return request
+        tagged = self._tags.tag(token, scope, found.home, found.entry, expires, found.hops)
+        if tagged.digest is not None:
+            await self._ledger.remember_scope(tagged.digest, scope, expires)
+        return request.with_header("X-Auth-Token", tagged.value)

@@ -1,0 +1,150 @@
+"""One call to one site: to the own service's back or, signed, to another site's proxy.
+
+What services and peers are sent is decided here; the bytes leave by forwarding.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from scopeproxy.execution.forwarding import Forwarder, Outgoing
+from scopeproxy.execution.health import Health
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.model.identity import Token
+from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, header, with_header, without
+from scopeproxy.model.topology import Endpoint, Topology, Url
+from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, with_via
+from scopeproxy.planning.signing import SIGNATURE, Hop, sign
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """What goes with a call beside the request.
+
+    `scope` and `options` as their headers have them; `home`: the issuer of the token; `entry`: the site whose proxy
+    keeps the login; `host`: what the client put into Host; `deadline`: the loop's time for all attempts together.
+    """
+
+    host: str
+    client: str
+    scheme: str = "http"
+    scope: str = ""
+    options: str = ""
+    home: str = ""
+    entry: str = ""
+    hops: int = 0
+    deadline: float | None = None
+
+
+class Delivery:
+    """Calls made by the proxy of one site, `here`."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        forwarder: Forwarder,
+        health: Health,
+        metrics: Metrics,
+        peer_key: Callable[[str], bytes | None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._topology, self._here, self._forwarder = topology, here, forwarder
+        self._health, self._metrics, self._peer_key, self._now = health, metrics, peer_key, now
+        self._settings = topology.sites[here].proxy
+
+    async def deliver(self, site: str, request: Request, travel: Travel) -> Outcome:
+        """Make the call.  A site that fails is a value; so is one whose proxy could not reach its own service."""
+        endpoint = self._topology.sites[site].services[request.service]
+        at_home = site == self._here
+        outgoing = (
+            self._to_back(endpoint, request, travel) if at_home else self._to_peer(site, endpoint, request, travel)
+        )
+        with self._metrics.call_to(site, request.service) as observed:
+            outcome = await self._forwarder.send(outgoing)
+            if not at_home:
+                self._health.note(site, outcome)
+                outcome = _as_the_peer_tells(outcome)
+            observed.outcome = outcome
+        return outcome
+
+    def _to_back(self, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
+        assert endpoint.back is not None, "the own site's backs are checked when the topology is read"
+        headers = without(end_to_end(request.headers), *SCOPE_REQUEST)
+        headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, self._settings.trusted_proxies)
+        headers = with_header(headers, "Host", travel.host)
+        return self._outgoing(self._here, endpoint.back, request, headers, travel)
+
+    def _to_peer(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
+        # A service's own token is good at its own site alone.
+        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, "X-Service-Token")
+        headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, ())
+        headers = replaced(
+            headers,
+            Host=endpoint.front.authority,
+            X_Scope=travel.scope or None,
+            X_Scope_Options=travel.options or None,
+            X_Scope_Home=quote(travel.home, safe="") or None,
+            X_Scope_Entry=quote(travel.entry, safe="") or None,
+            X_Scope_Hops=str(travel.hops + 1),
+        )
+        outgoing = self._outgoing(site, endpoint.front, request, headers, travel)
+        return replace(outgoing, headers=self._signed(outgoing, request.service))
+
+    def _outgoing(self, site: str, root: Url, request: Request, headers: Headers, travel: Travel) -> Outgoing:
+        body = request.body
+        if isinstance(body, Held):
+            # Nothing is waited for with a body at hand, and its length may have changed with the ids in it.
+            headers = without(headers, "Expect")
+            if body.data:
+                headers = with_header(headers, "Content-Length", str(len(body.data)))
+        return Outgoing(
+            site,
+            root,
+            request.method,
+            request.target,
+            with_via(headers, self._here),
+            body,
+            self._settings.timeouts,
+            travel.deadline,
+        )
+
+    def _signed(self, outgoing: Outgoing, service: str) -> Headers:
+        key = self._peer_key(outgoing.site)
+        if key is None:
+            return outgoing.headers
+        hop = hop_of(outgoing.headers, outgoing.site, service)
+        target = outgoing.root.path + outgoing.target
+        value = sign(key, outgoing.method, target, replace(hop, site=self._here), self._now(), secrets.token_hex(16))
+        return with_header(outgoing.headers, SIGNATURE, value)
+
+
+def hop_of(headers: Headers, to: str, service: str) -> Hop:
+    """What is signed of a call to a site's service, as its headers have it."""
+    hops = header(headers, "X-Scope-Hops") or ""
+    token = header(headers, "X-Auth-Token")
+    return Hop(
+        to=to,
+        service=service,
+        scope=header(headers, "X-Scope") or "",
+        options=header(headers, "X-Scope-Options") or "",
+        home=header(headers, "X-Scope-Home") or "",
+        entry=header(headers, "X-Scope-Entry") or "",
+        hops=int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else 0,
+        host=header(headers, "X-Forwarded-Host") or "",
+        fingerprint="" if token is None else Token(token).fingerprint,
+    )
+
+
+def _as_the_peer_tells(outcome: Outcome) -> Outcome:
+    """A peer that could not reach its own service says so: to `|` that is a site which was never reached."""
+    if not isinstance(outcome, Reply) or outcome.status != 502:
+        return outcome
+    told = outcome.header("X-Scope-Sites") or ""
+    if told.partition("=")[2] == "unreached":
+        return Unreached(outcome.site, False, "its proxy answers, but its service does not")
+    return outcome

@@ -1,0 +1,128 @@
+"""Calls to keystone that are about tokens: they go to the token's issuer, never where the scope would send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.bodies import hold
+from scopeproxy.execution.carrying import Carriers, Found
+from scopeproxy.execution.delivery import Delivery, Travel
+from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.reading import collect
+from scopeproxy.execution.runner import Result
+from scopeproxy.execution.tokens.login import LoginStrategy
+from scopeproxy.execution.tokens.signing_in import SignIn
+from scopeproxy.execution.tokens.validation import Validator
+from scopeproxy.lang.scope import And, Location, sites_of
+from scopeproxy.model.identity import Identity, Token
+from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.catalog import rewrite_token_answer
+from scopeproxy.planning.intent import Kind, classify
+from scopeproxy.planning.plan import Work
+from scopeproxy.planning.planner import check
+
+_ANSWER_LIMIT = 4 * 1024 * 1024
+_LOGIN_LIMIT = 64 * 1024
+_WITH_CATALOG = frozenset({"/v3/auth/tokens", "/v3/auth/catalog"})
+
+
+class IdentityCalls:
+    """Logins, validations and revocations at one site's proxy."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        delivery: Delivery,
+        carriers: Carriers,
+        ledger: Ledger,
+        validator: Validator,
+        sign_in: SignIn,
+        strategy: LoginStrategy,
+    ) -> None:
+        self._topology, self._here, self._delivery, self._carriers = topology, here, delivery, carriers
+        self._ledger, self._validator, self._sign_in, self._strategy = ledger, validator, sign_in, strategy
+        self._rewrites = topology.sites[here].proxy.catalog == "rewrite"
+
+    async def identity(self, token: Token) -> Identity | None:
+        """Who a client's token speaks for, as its issuer says; None when nobody can tell just now."""
+        login = await self._ledger.login(token.fingerprint)
+        answer = login.identity if login else await self._validator.identity(token, self._here)
+        return answer if isinstance(answer, Identity) else None
+
+    async def unscoped(self, found: Found, travel: Travel) -> Reply:
+        """A call without a scope: this site's keystone answers it."""
+        request = found.request
+        kind = classify(request).kind
+        if kind is Kind.LOGIN:
+            body = await hold(request.body, _LOGIN_LIMIT)
+            request = replace(request, body=Held(self._carriers.untag_login(body.data)))
+        return await self._ask_issuer(self._here, request, found, travel)
+
+    async def scoped(self, work: Work, found: Found, travel: Travel) -> Result:
+        """A login under a scope, or a call about a token that was had by one."""
+        check(work, self._topology)
+        if work.intent.kind is Kind.LOGIN:
+            return await self._log_in(work, travel)
+        issuer = await self._issuer(found.subject or found.token)
+        reply = await self._ask_issuer(issuer, work.request, found, travel)
+        return Result(reply, None, (reply,))
+
+    async def _log_in(self, work: Work, travel: Travel) -> Result:
+        at = self._login_order(work.scope.location("identity"))
+        cover = dict.fromkeys((*at[:1], self._here, *_every_site(work.scope.values())))
+        with_keystone = [site for site in cover if "identity" in self._topology.sites[site].services]
+        ask = partial(self._ask, travel)
+        logged = await self._sign_in.log_in(work.request, at, with_keystone, ask)
+        answer = logged.answer
+        if isinstance(answer, Unreached):
+            status = 504 if answer.sent else 502
+            return Result(None, SiteFailure(f"no login at {answer.site}: {answer.why}", status), logged.asked)
+        partial_ = tuple(outcome.site for outcome in logged.asked if not isinstance(outcome, Reply) or not outcome.ok)
+        return Result(answer, None, logged.asked, partial_ if answer.ok else ())
+
+    def _login_order(self, location: Location | None) -> tuple[str, ...]:
+        """The client's site: where keystone is bound, else here; `&` asks for one of them, this one if it is there."""
+        if location is None:
+            return (self._here,)
+        sites = sites_of(location)
+        if not isinstance(location, And):
+            return sites
+        return (self._here,) if self._here in sites else sites[:1]
+
+    async def _issuer(self, token: Token | None) -> str:
+        login = await self._ledger.login(token.fingerprint) if token else None
+        return login.issuer if login else self._here
+
+    async def _ask(self, travel: Travel, site: str, request: Request) -> Outcome:
+        return await self._delivery.deliver(site, request, replace(travel, scope="", options=""))
+
+    async def _ask_issuer(self, issuer: str, request: Request, found: Found, travel: Travel) -> Reply:
+        outcome = await self._ask(travel, issuer, request)
+        if isinstance(outcome, Unreached):
+            raise SiteFailure(f"keystone at {issuer}: {outcome.why}", 504 if outcome.sent else 502)
+        if request.method == "DELETE" and outcome.ok and request.path == "/v3/auth/tokens" and found.subject:
+            await self._strategy.revoke(found.subject.fingerprint)
+        if outcome.ok and request.path in _WITH_CATALOG and (self._rewrites or issuer != self._here):
+            return await self._with_own_catalog(outcome, issuer)
+        return outcome
+
+    async def _with_own_catalog(self, reply: Reply, issuer: str) -> Reply:
+        whole = await collect(reply, _ANSWER_LIMIT)
+        if isinstance(whole, Unreached):
+            raise SiteFailure(f"keystone at {issuer}: {whole.why}", 504)
+        if whole.rest is not None:
+            return whole
+        sites = self._topology.sites
+        body = rewrite_token_answer(whole.body, sites[issuer], sites[self._here])
+        if body == whole.body:
+            return whole
+        return replace(whole, body=body, headers=with_header(whole.headers, "Content-Length", str(len(body))))
+
+
+def _every_site(locations: Iterable[Location]) -> Iterable[str]:
+    return (site for location in locations for site in sites_of(location))

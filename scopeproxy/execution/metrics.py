@@ -1,0 +1,135 @@
+"""The figures that an operator watches, by Prometheus.  Labels come from closed sets: never from URLs or tokens.
+
+docs/metrics.md is made from DOCUMENTED: name, type, labels, and what a rise means.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from scopeproxy.model.messages import Outcome, Reply, Unreached
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """One metric, as docs/metrics.md shows it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+    rise: str
+
+
+DOCUMENTED = (
+    Documented(
+        "scopeproxy_calls_total", "counter", ("service", "intent", "scoped", "outcome"),
+        "Calls received on the fronts, by what became of them.", "Outcome refused: scopes that are wrong.",
+    ),
+    Documented(
+        "scopeproxy_call_seconds", "histogram", ("service", "intent", "scoped"),
+        "From the head of a call to the head of its answer.", "Slow services or links; compare with site calls.",
+    ),
+    Documented(
+        "scopeproxy_calls_in_flight", "gauge", (),
+        "Calls received and not yet answered.", "Services slower than their clients.",
+    ),
+    Documented(
+        "scopeproxy_site_calls_total", "counter", ("site", "service", "outcome"),
+        "Calls made to the own services and to other sites.", "Outcome never_sent or maybe_sent: a site or link fails.",
+    ),
+    Documented(
+        "scopeproxy_site_call_seconds", "histogram", ("site", "service"),
+        "From sending a call to the head of its answer.", "A slow site or link.",
+    ),
+    Documented(
+        "scopeproxy_site_calls_in_flight", "gauge", ("site",),
+        "Connections in use, by site.", "A site that answers slower than it is asked.",
+    ),
+    Documented(
+        "scopeproxy_logins_total", "counter", ("site", "outcome"),
+        "Logins made on behalf of clients under a scope.", "Outcome refused: accounts differ between the sites.",
+    ),
+    Documented(
+        "scopeproxy_sites_down", "gauge", ("site",),
+        "1 while a site is believed down.", "A partition, or a proxy that stopped.",
+    ),
+    Documented(
+        "scopeproxy_ledger_entries", "gauge", ("table",),
+        "Entries in the ledger.", "More scoped work; expired entries go within a minute.",
+    ),
+    Documented(
+        "scopeproxy_build_info", "gauge", ("version", "site"),
+        "Always 1.", "-",
+    ),
+)  # fmt: skip
+
+
+class Observed:
+    """A call being timed; its outcome is set before the end."""
+
+    outcome: Outcome | None = None
+
+
+class Metrics:
+    """All metrics of one proxy, in a registry of its own."""
+
+    def __init__(self, site: str) -> None:
+        self.registry = CollectorRegistry()
+        of = {metric.name: metric for metric in DOCUMENTED}
+
+        def counter(name: str) -> Counter:
+            metric = of[name]
+            return Counter(name, metric.meaning, metric.labels, registry=self.registry)
+
+        def gauge(name: str) -> Gauge:
+            metric = of[name]
+            return Gauge(name, metric.meaning, metric.labels, registry=self.registry)
+
+        def histogram(name: str) -> Histogram:
+            metric = of[name]
+            return Histogram(name, metric.meaning, metric.labels, registry=self.registry, buckets=_SECONDS)
+
+        self.calls = counter("scopeproxy_calls_total")
+        self.call_seconds = histogram("scopeproxy_call_seconds")
+        self.calls_in_flight = gauge("scopeproxy_calls_in_flight")
+        self.site_calls = counter("scopeproxy_site_calls_total")
+        self.site_call_seconds = histogram("scopeproxy_site_call_seconds")
+        self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")
+        self.logins = counter("scopeproxy_logins_total")
+        self.sites_down = gauge("scopeproxy_sites_down")
+        self.ledger_entries = gauge("scopeproxy_ledger_entries")
+        Info("scopeproxy_build", "Always 1.", registry=self.registry).info(
+            {"version": version("scopeproxy"), "site": site}
+        )
+
+    @contextmanager
+    def call_to(self, site: str, service: str) -> Iterator[Observed]:
+        """Time and count one call to a site."""
+        observed, began = Observed(), time.perf_counter()
+        self.site_calls_in_flight.labels(site).inc()
+        try:
+            yield observed
+        finally:
+            self.site_calls_in_flight.labels(site).dec()
+            self.site_calls.labels(site, service, outcome_class(observed.outcome)).inc()
+            self.site_call_seconds.labels(site, service).observe(time.perf_counter() - began)
+
+
+def outcome_class(outcome: Outcome | None) -> str:
+    """An outcome as a label: one of eight words."""
+    match outcome:
+        case Reply(status=status):
+            return f"{status // 100}xx"
+        case Unreached(sent=sent):
+            return "maybe_sent" if sent else "never_sent"
+        case None:
+            return "abandoned"

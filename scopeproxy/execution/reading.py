@@ -1,0 +1,58 @@
+"""Reading answers: how much of a body is held, and what becomes of one that breaks off."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from scopeproxy.model.messages import Outcome, Reply, Stream, Unreached
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a stream after some of it was taken: the chunks already read, then the stream itself."""
+
+    chunk: bytes
+    stream: Stream
+    iterator: AsyncIterator[bytes]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.chunk:
+            yield self.chunk
+        async for chunk in self.iterator:
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
+
+
+async def collect(outcome: Outcome, limit: int) -> Outcome:
+    """The reply with its body held when that takes at most `limit` bytes; else what was read, and the rest.
+
+    A body that breaks off makes the site Unreached: half an answer is none.
+    """
+    if not isinstance(outcome, Reply) or outcome.rest is None:
+        return outcome
+    held = bytearray(outcome.body)
+    iterator = aiter(outcome.rest)
+    try:
+        async for chunk in iterator:
+            if len(held) + len(chunk) > limit:
+                return replace(outcome, body=bytes(held), rest=Rest(bytes(chunk), outcome.rest, iterator))
+            held += chunk
+    except (ConnectionError, TimeoutError) as error:
+        await outcome.rest.aclose()
+        return Unreached(outcome.site, True, f"its answer broke off: {error}")
+    return replace(outcome, body=bytes(held), rest=None)
+
+
+async def discard(outcome: Outcome) -> None:
+    """Give up what was not read of a reply that nobody wants."""
+    if isinstance(outcome, Reply) and outcome.rest is not None:
+        await outcome.rest.aclose()
+
+
+def unread(reply: Reply, limit: int) -> Unreached:
+    """A site whose answer is no use to a merge."""
+    why = f"answered HTTP {reply.status}" if not reply.ok else f"its answer is over {limit} bytes"
+    return Unreached(reply.site, True, why)

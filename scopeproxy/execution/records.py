@@ -1,0 +1,69 @@
+"""What was done with each scoped call: one log line at its end, and a report by request id for whoever made it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field
+
+logger = logging.getLogger("scopeproxy.calls")
+
+_REMEMBERED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One call.  No header, no query and no body is in it, so no secret either.
+
+    `seconds`: from the head of the call to the head of the answer; `plan`: as it was made; `sites`: what each said.
+    """
+
+    id: str
+    at: float
+    site: str
+    service: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    scope: str | None = None
+    source: str = ""
+    client_id: str | None = None
+    peer: str | None = None
+    intent: str = ""
+    plan: str = ""
+    sites: dict[str, str] = field(default_factory=dict)
+    partial: tuple[str, ...] = ()
+    error: str | None = None
+    project: str | None = None
+
+
+class Records:
+    """The last scoped calls of one proxy, and every `sample`-th unscoped one in the log."""
+
+    def __init__(self, sample: int = 100, remembered: int = _REMEMBERED) -> None:
+        self._sample, self._remembered, self._unscoped = sample, remembered, 0
+        self._last: OrderedDict[str, Record] = OrderedDict()
+
+    def note(self, record: Record) -> None:
+        """Log the call; keep it when it was scoped."""
+        if record.scope is None:
+            self._unscoped += 1
+            if self._unscoped % self._sample != 1 and self._sample > 1:
+                return
+        else:
+            self._last[record.id] = record
+            while len(self._last) > self._remembered:
+                self._last.popitem(last=False)
+        logger.info(
+            json.dumps({key: value for key, value in asdict(record).items() if value not in (None, "", {}, ())})
+        )
+
+    def get(self, id_: str) -> Record | None:
+        """The scoped call of this id, while it is remembered."""
+        return self._last.get(id_)
+
+    def last(self, count: int = 50) -> list[Record]:
+        """The latest scoped calls, the newest first."""
+        return list(reversed(self._last.values()))[:count]

@@ -1,0 +1,104 @@
+"""How a third site's token is had for a call under way here: the proxy at which the client logged in lends it.
+
+`{nova: Corte, glance: Marseille}` asked at Paris: nova at Corte works with Corte's token and needs Marseille's, which
+the proxy of Paris holds.  It is lent to the site that shows the token which it was given for the same login.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.reading import collect
+from scopeproxy.execution.tokens.broker import Asked
+from scopeproxy.execution.tokens.validation import Ask, Validator
+from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
+from scopeproxy.model.messages import Request, Unreached
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.credentials import TOKEN, withheld
+
+PEER_TOKEN = "/.well-known/scopeproxy/peer/token"  # noqa: S105 - a path
+_ANSWER_LIMIT = 64 * 1024
+
+
+class Lending:
+    """Both ends: `borrow` asks the site that keeps a login, `lend` answers."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        ask: Ask,
+        ledger: Ledger,
+        validator: Validator,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._topology, self._here, self._ask, self._ledger = topology, here, ask, ledger
+        self._validator, self._now = validator, now
+
+    async def borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | None:
+        """A call under way here needs a third site's token: the proxy at which the client logged in has it."""
+        entry = self._topology.sites.get(asked.entry)
+        if entry is None or not entry.services:
+            return known
+        service = "identity" if "identity" in entry.services else next(iter(entry.services))
+        target = f"{PEER_TOKEN}?site={quote(asked.site, safe='')}"
+        request = Request(service, "GET", target, (("X-Auth-Token", asked.token.value), ("Accept", "application/json")))
+        outcome = await collect(await self._ask(asked.entry, request), _ANSWER_LIMIT)
+        if isinstance(outcome, Unreached):
+            return Unreached(asked.site, False, f"{asked.entry}, which keeps the login, cannot be asked: {outcome.why}")
+        told = outcome.json if outcome.status == 200 else None
+        there = told_site(asked.site, told) if isinstance(told, dict) else None
+        if there is None:
+            return known
+        return await self._adopt(asked, known, there)
+
+    async def _adopt(
+        self, asked: Asked, known: Login | None, there: SiteToken | FailedLogin
+    ) -> Login | Unreached | None:
+        identity = await self._validator.identity(asked.token, self._here)
+        if not isinstance(identity, Identity):
+            return identity
+        own = SiteToken(self._here, asked.token, identity)
+        sites = {**(known.sites if known else {self._here: own}), asked.site: there}
+        login = Login(asked.token.fingerprint, self._here, identity, self._now(), sites)
+        await self._ledger.remember_login(login)
+        return login
+
+    async def lend(self, peer: str, token: Token, site: str) -> SiteToken | FailedLogin | None:
+        """What a peer is told that works on a call of ours and shows the token which it was given for it."""
+        login = await self._ledger.login_by_site_token(token.fingerprint)
+        held = login.sites.get(peer) if login else None
+        if login is None or not isinstance(held, SiteToken) or held.token.fingerprint != token.fingerprint:
+            return None
+        there = login.sites.get(site)
+        here, to = self._topology.sites[self._here], self._topology.sites[peer]
+        if there is None or withheld(TOKEN, here, to, next(iter(to.services.values())).front):
+            return None
+        clients = login.sites.get(login.issuer)
+        if not isinstance(clients, SiteToken):
+            return None
+        vouched = await self._validator.identity(clients.token, login.issuer)
+        return there if isinstance(vouched, Identity) else None
+
+
+def told_site(site: str, told: Mapping[str, Any]) -> SiteToken | FailedLogin | None:
+    """What a peer told of a login at a site; None when it makes no sense."""
+    try:
+        if "token" in told:
+            identity = Identity(str(told["user"]), told.get("project"), float(told["expires"]))
+            return SiteToken(site, Token(str(told["token"])), identity)
+        return FailedLogin(site, told["status"], str(told["why"]), float(told["at"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def tell_site(entry: SiteToken | FailedLogin) -> dict[str, Any]:
+    """The form in which a peer is told of a login at a site."""
+    if isinstance(entry, FailedLogin):
+        return {"status": entry.status, "why": entry.why, "at": entry.at}
+    who = entry.identity
+    return {"token": entry.token.value, "user": who.user_id, "project": who.project_id, "expires": who.expires}
