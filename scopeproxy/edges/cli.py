@@ -1,0 +1,124 @@
+"""The `scopeproxy` command.  Exit codes: 0 good, 1 the work failed, 2 wrong usage or configuration."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from scopeproxy.errors import ConfigurationError, ScopeProxyError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except ConfigurationError as error:
+        print("\n".join(error.mistakes), file=sys.stderr)
+        return 2
+    except ScopeProxyError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scopeproxy", description="A scope-aware transparent HTTP proxy for OpenStack."
+    )
+    parser.add_argument("--version", action="version", version=f"scopeproxy {version('scopeproxy')}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for add in (_add_serve, _add_check, _add_explain, _add_demo):
+        add(commands)
+    return parser
+
+
+def _add_topology(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the topology file")
+    parser.add_argument("--site", required=True, help="the site at which this proxy stands")
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--format", choices=("table", "json"), default="table", help="how results are printed")
+
+
+def _add_serve(commands: Any) -> None:
+    parser = commands.add_parser("serve", help="run the proxy of one site")
+    _add_topology(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from scopeproxy.edges.serve import serve
+
+    return serve(options.config, options.site)
+
+
+def _add_check(commands: Any) -> None:
+    parser = commands.add_parser("check", help="check a topology file")
+    parser.add_argument("file", type=Path, help="the topology file")
+    parser.add_argument("--live", action="store_true", help="ask the sites whether they are as the file says")
+    _add_format(parser)
+    parser.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from scopeproxy.edges.check import check, check_live
+
+    if options.live:
+        text, code = asyncio.run(check_live(options.file, os.environ, options.format))
+    else:
+        text, code = check(options.file, options.format)
+    print(text, file=sys.stderr if code == 2 else sys.stdout)
+    return code
+
+
+def _add_explain(commands: Any) -> None:
+    parser = commands.add_parser("explain", help="tell what a scope means, and what a call under it would do")
+    _add_topology(parser)
+    parser.add_argument("scope", help="for example '{nova: Paris&Corte}'")
+    parser.add_argument("method", nargs="?", help="GET, POST, …")
+    parser.add_argument("url", nargs="?", help="a URL on one of the site's fronts, or nova:/v2.1/servers")
+    _add_format(parser)
+    parser.set_defaults(run=_explain)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from scopeproxy.edges.config import load, own_site
+    from scopeproxy.edges.explain import explain, shown
+    from scopeproxy.lang.parser import parse_command_line
+    from scopeproxy.model.topology import vocabulary
+
+    topology = load(options.config)
+    own_site(topology, options.site)
+    words = vocabulary(topology)
+    call = (options.method, options.url) if options.method and options.url else None
+    text = str(parse_command_line([options.scope], words))
+    told = explain(text, topology, options.site, words, topology.round_trip, call)
+    print(json.dumps(told, indent=2, ensure_ascii=False) if options.format == "json" else shown(told))
+    return 1 if told["refusal"] else 0
+
+
+def _add_demo(commands: Any) -> None:
+    parser = commands.add_parser("demo", help="an embedded cloud of several sites, and a tour of it")
+    parser.add_argument("--sites", default="Paris,Corte,Marseille", help="names, comma separated")
+    parser.add_argument("--keep", action="store_true", help="leave the cloud running, and print what to export")
+    parser.add_argument("--rtt", default="15ms", help="round trip between two sites")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from scopeproxy.edges.demo import demo
+
+    return demo(options.sites.split(","), options.keep, options.rtt)

@@ -1,0 +1,120 @@
+"""All that answers calls under one topology, put together.  A new topology gets a new house; what lasts moves in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from scopeproxy.edges.doors import Door, doors
+from scopeproxy.edges.keys import peer_key
+from scopeproxy.edges.peers import Peers
+from scopeproxy.edges.wellknown import WellKnown
+from scopeproxy.errors import ConfigurationError
+from scopeproxy.execution.calling import Calling
+from scopeproxy.execution.carrying import Carriers
+from scopeproxy.execution.delivery import Delivery, Travel
+from scopeproxy.execution.discovery_cache import DiscoveryCache
+from scopeproxy.execution.forwarding import Forwarder
+from scopeproxy.execution.health import Health
+from scopeproxy.execution.identity_calls import IdentityCalls
+from scopeproxy.execution.journey import Journey
+from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.records import Records
+from scopeproxy.execution.tokens.broker import Broker, Strategy
+from scopeproxy.execution.tokens.lending import Lending
+from scopeproxy.execution.tokens.login import LoginStrategy
+from scopeproxy.execution.tokens.signing_in import SignIn
+from scopeproxy.execution.tokens.validation import Validator
+from scopeproxy.model.messages import Outcome, Request
+from scopeproxy.model.topology import Address, Site, Topology
+from scopeproxy.model.topology import vocabulary as vocabulary_of
+from scopeproxy.planning.affinity import Affinity
+from scopeproxy.planning.carriers import Tags
+from scopeproxy.planning.signing import NonceMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What outlives a topology: what was learned and counted."""
+
+    ledger: Ledger
+    tags: Tags
+    metrics: Metrics
+    records: Records = field(default_factory=Records)
+    affinity: Affinity = field(default_factory=Affinity)
+    seen: NonceMemory = field(default_factory=NonceMemory)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The parts that the doors need."""
+
+    topology: Topology
+    here: Site
+    doors: Mapping[Address, Door]
+    journey: Journey
+    peers: Peers
+    well_known: WellKnown
+    health: Health
+    forwarder: Forwarder
+    probe: Callable[[str], Awaitable[Outcome]]
+
+
+def build(topology: Topology, here: str, lasting: Lasting) -> House:
+    """The house of one site under a topology; nothing is opened yet but key files."""
+    site = topology.sites[here]
+    vocabulary = vocabulary_of(topology)
+    keys = _peer_keys(topology, here)
+    forwarder = Forwarder(site.proxy.routes, site.proxy.tls.peers)
+    health = Health(other.name for other in topology if other.name != here and other.services)
+    delivery = Delivery(topology, here, forwarder, health, lasting.metrics, keys.get)
+    ask = partial(_ask, delivery, site)
+    validator = Validator(ask, site.proxy.validated_within)
+    lending = Lending(topology, here, ask, lasting.ledger, validator)
+    login = LoginStrategy(topology, here, ask, lasting.ledger, validator, lending, health)
+    built: dict[str, Strategy] = {login.name: login}
+    strategies = [built[name] for name in site.proxy.tokens if name in built]
+    broker = Broker(strategies, topology.has_identity)
+    carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
+    calling = Calling(topology, here, delivery, carriers, broker, DiscoveryCache())
+    sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics)
+    identity = IdentityCalls(topology, here, delivery, carriers, lasting.ledger, validator, sign_in, login)
+    journey = Journey(
+        topology, here, vocabulary, delivery, carriers, calling, identity, health,
+        lasting.metrics, lasting.records, lasting.affinity,
+    )  # fmt: skip
+    well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
+    peers = Peers(topology, here, keys.get, lasting.seen)
+    opened = {door.address: door for door in doors(site)}
+    return House(
+        topology, site, opened, journey, peers, well_known, health, forwarder, partial(_probe, delivery, topology)
+    )
+
+
+def _peer_keys(topology: Topology, here: str) -> dict[str, bytes]:
+    """The keys shared with the others; where there is none for a site, its calls are refused and ours are too."""
+    keys, mistakes = {}, []
+    for other in topology.sites:
+        if other != here:
+            try:
+                keys[other] = peer_key(topology, here, other)
+            except ConfigurationError as error:
+                mistakes.extend(error.mistakes)
+    if mistakes:
+        raise ConfigurationError(list(dict.fromkeys(mistakes)))
+    return keys
+
+
+async def _ask(delivery: Delivery, here: Site, site: str, request: Request) -> Outcome:
+    """A call of the proxy's own: under no scope, on nobody's behalf."""
+    front = next(iter(here.services.values())).front
+    return await delivery.deliver(site, request, Travel(front.authority, front.address.host, front.scheme))
+
+
+async def _probe(delivery: Delivery, topology: Topology, site: str) -> Outcome:
+    there = topology.sites[site]
+    front = next(iter(there.services.values())).front
+    request = Request(next(iter(there.services)), "GET", "/.well-known/scopeproxy/peer/health")
+    return await delivery.deliver(site, request, Travel(front.authority, "127.0.0.1"))

@@ -1,0 +1,42 @@
+"""Whether a call that says it comes from another site's proxy does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from scopeproxy.errors import Forbidden
+from scopeproxy.execution.delivery import hop_of
+from scopeproxy.model.messages import Headers, header
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.signing import SIGNATURE, NonceMemory, verify
+
+
+class Peers:
+    """Checks signatures for one site.  `key_of`: the key shared with a site."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        key_of: Callable[[str], bytes | None],
+        seen: NonceMemory,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._topology, self._here, self._key_of, self._seen, self._now = topology, here, key_of, seen, now
+        self._trust = topology.sites[here].proxy.trust
+
+    def sender(self, method: str, target: str, service: str, headers: Headers) -> str | None:
+        """The site that signed the call; None: nobody did.  Raises Forbidden for a signature that does not hold."""
+        signature = header(headers, SIGNATURE)
+        if signature is None:
+            return None
+        hop = hop_of(headers, self._here, service)
+        return verify(self._trusted_key, method, target, hop, signature, self._now(), self._seen)
+
+    def _trusted_key(self, site: str) -> bytes | None:
+        if site not in self._topology.sites:
+            return None
+        if "*" not in self._trust and site not in self._trust:
+            raise Forbidden(f"{self._here} does not trust {site}: its proxy.trust does not list it")
+        return self._key_of(site)
