@@ -121,3 +121,18 @@ async def test_a_service_user_logs_in_again_when_its_token_was_revoked(alice, si
     site.keystone.issued.revoke_all(nova)
     site.forget_tokens()
     assert (await boot(alice))[1]["status"] == "ACTIVE"
+
+
+async def test_a_tag_on_the_token_goes_on_and_meets_no_stale_validation(alice, site, monkeypatch):
+    """The tag comes off at keystone, which is the work of a proxy in front of it."""
+    find = site.keystone.issued.find
+    monkeypatch.setattr(site.keystone.issued, "find", lambda value, **how: find(value.partition("~")[0], **how))
+    plain = alice.token
+    for tag in ("~one", "~two"):
+        alice.token = plain + tag
+        _, server, calls = await boot(alice)
+        assert server["status"] == "ACTIVE"
+        assert all(call.tagged for call in calls if call.user == "alice")
+        assert not any(call.tagged for call in calls if call.user == "nova" and call.service != "keystone")
+        validations = [c for c in calls if c.service == "keystone" and c.method == "GET" and c.tagged]
+        assert {call.caller for call in validations} == {"nova-api", "glance", "neutron"}
