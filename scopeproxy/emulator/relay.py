@@ -50,12 +50,8 @@ class Relay:
 
     def open(self) -> None:
         """Accept connections."""
-        if self._watching is not None:
-            self._watching.cancel()
-            self._watching = None
-        if self._socket.fileno() < 0:
-            self._socket = bound(self.address)
-        self._socket.setblocking(False)
+        self._stop_watching()
+        self._bind_again()
         self._socket.listen(_BACKLOG)
         self._drain_fillers()
         if not self._accepting:
@@ -71,8 +67,7 @@ class Relay:
     def refuse(self) -> None:
         """Close the port; reset every connection."""
         self._stop_listening()
-        if self._watching is not None:
-            self._watching.cancel()
+        self._stop_watching()
         for task, writers in list(self._connections.items()):
             for writer in writers:
                 reset(writer.transport)
@@ -80,7 +75,9 @@ class Relay:
 
     def drop(self) -> None:
         """Let new connections hang: the port listens with a full backlog, so that the kernel drops what comes."""
+        self._stop_watching()
         self._stop_accepting()
+        self._bind_again()
         self._socket.listen(0)
         for _ in range(16):
             filler = socket.socket()
@@ -89,6 +86,11 @@ class Relay:
             filler.connect_ex(self.address)
             if not select.select([], [filler], [], 0)[1]:
                 return
+
+    def _bind_again(self) -> None:
+        if self._socket.fileno() < 0:
+            self._socket = bound(self.address)
+        self._socket.setblocking(False)
 
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -128,6 +130,11 @@ class Relay:
         if self._accepting and not is_listening(self.target):
             self._stop_listening()
             self._watching = asyncio.ensure_future(self._watch())
+
+    def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
 
     async def _watch(self) -> None:
         while not is_listening(self.target):  # noqa: ASYNC110

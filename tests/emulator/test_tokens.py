@@ -1,0 +1,65 @@
+"""Tokens without HTTP."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from scopeproxy.emulator.directory import Directory
+from scopeproxy.emulator.place import Settings
+from scopeproxy.emulator.tokens import Malformed, Refused, Tokens
+
+LOGIN = {
+    "methods": ["password"],
+    "password": {"user": {"name": "alice", "domain": {"id": "default"}, "password": "pw"}},
+}
+
+
+@pytest.fixture
+def directory():
+    directory = Directory()
+    directory.create("users", {"name": "alice", "password": "pw"})
+    return directory
+
+
+@pytest.fixture
+def tokens(directory):
+    return Tokens(directory, Settings())
+
+
+def test_a_token_is_opaque_and_like_no_other(tokens):
+    values = {tokens.log_in({"identity": LOGIN}).value for _ in range(10)}
+    assert len(values) == 10
+    assert all(re.fullmatch(r"gAAAAA[A-Za-z0-9_-]{177}", value) for value in values)
+    assert values.pop() not in repr(tokens.log_in({"identity": LOGIN}))
+
+
+@pytest.mark.parametrize("auth", [{}, {"identity": {}}, {"identity": {"methods": ["password"]}}, {"identity": None}])
+def test_what_is_no_login(tokens, auth):
+    with pytest.raises(Malformed):
+        tokens.log_in(auth)
+
+
+def test_unknown_methods_and_scopes_are_refused(tokens):
+    with pytest.raises(Refused):
+        tokens.log_in({"identity": {"methods": ["totp"], "totp": {}}})
+    with pytest.raises(Refused):
+        tokens.log_in({"identity": LOGIN, "scope": {"project": {"id": "none"}}})
+    assert tokens.log_in({"identity": LOGIN, "scope": "unscoped"}).target is None
+
+
+def test_a_token_ends_with_its_user(tokens, directory):
+    token = tokens.log_in({"identity": LOGIN})
+    assert tokens.find(token.value) is token
+    directory.change("users", token.user, {"enabled": False})
+    assert tokens.find(token.value) is None
+    with pytest.raises(Refused):
+        tokens.log_in({"identity": LOGIN})
+
+
+def test_revoking(tokens):
+    token = tokens.log_in({"identity": LOGIN})
+    tokens.revoke(token.value)
+    tokens.revoke(token.value)
+    assert tokens.find(token.value) is None
