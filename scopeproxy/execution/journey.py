@@ -187,7 +187,21 @@ class Journey:
             request = replace(request, body=Held(self._carriers.untag_login(request.body.data)))
         policy = options.on_partial or self._settings.partial
         intent = classify(request)
-        return Work(request, intent, scope, self._here, options, policy, self._settings.quota_moves_on)
+        return Work(
+            request,
+            intent,
+            scope,
+            self._here,
+            options,
+            policy,
+            self._settings.quota_moves_on,
+            self._shape(request.service),
+            self._topology.prefixes(request.service),
+        )
+
+    def _shape(self, service: str) -> str | None:
+        own = self._topology.own_services.get(service)
+        return own.fault if own else None
 
     def _scope(self, text: str, service: str, peer: str | None) -> Scope:
         scope = parse(text, self._vocabulary)
@@ -242,8 +256,7 @@ class Journey:
         return replace(self._fault(service, error), rest=None)
 
     def _fault(self, service: str, error: ScopeProxyError) -> Reply:
-        own = self._topology.own_services.get(service)
-        headers, body = fault(service, error.status, str(error), shape=own.fault if own else None)
+        headers, body = fault(service, error.status, str(error), shape=self._shape(service))
         if error.status == 401:
             keystone = self._topology.sites[self._here].services.get("identity")
             uri = f'Keystone uri="{keystone.front}"' if keystone else "Keystone"

@@ -235,7 +235,7 @@ class _Conversation:
 
     async def _all_pages(self, first: Reply) -> Outcome:
         """A list to its end, when the site breaks it into pages although nobody asked for that."""
-        work, pages, target = self._work, [first], merging.next_page(first, self._work.request)
+        work, pages, target = self._work, [first], merging.next_page(first, self._work.request, self._work.prefixes)
         seen: set[str] = set()
         size = len(first.body)
         while target is not None:
@@ -248,7 +248,7 @@ class _Conversation:
                 return page if isinstance(page, Unreached) else unread(page, self._body_limit)
             pages.append(page)
             size += len(page.body)
-            target = merging.next_page(page, request)
+            target = merging.next_page(page, request, work.prefixes)
         return first if len(pages) == 1 else merging.merge(work.request, work.intent, pages).reply
 
     def _merged(self, branches: Sequence[_Branch]) -> _Branch:
@@ -258,7 +258,7 @@ class _Conversation:
         every_part_fell = all(branch.verdict is Verdict.NEXT for branch in branches)
         failed = Verdict.NEXT if every_part_fell else Verdict.STOP
         try:
-            merged = merging.merge(work.request, work.intent, outcomes, work.options.strict)
+            merged = merging.merge(work.request, work.intent, outcomes, work.options.strict, work.shape)
         except SiteFailure as failure:
             return _Branch(failed if work.intent.writes else Verdict.NEXT, failure, leaves)
         except ScopeProxyError as refusal:
@@ -285,7 +285,7 @@ class _Conversation:
         kept = wanted_later if fell else frozenset()
         undone = await self._undo([site for site in done_at if site not in kept])
         outcomes = [branch.as_outcome() for branch in branches]
-        told = merging.partial_write(self._work.request, self._work.intent, outcomes, undone)
+        told = merging.partial_write(self._work.request, self._work.intent, outcomes, undone, self._work.shape)
         verdict = Verdict.NEXT if fell and all(how == UNDONE for how in undone.values()) else Verdict.STOP
         return replace(merged, answer=told, verdict=verdict)
 

@@ -208,6 +208,12 @@ class Topology:
             there in self.sites[here].shares.get(substrate, ()) for here, there in ((one, other), (other, one))
         )
 
+    def prefixes(self, service: str) -> tuple[str, ...]:
+        """The path prefixes under which a service is found, anywhere."""
+        ends = (site.services[service] for site in self if service in site.services)
+        urls = (url for end in ends for url in (end.front, end.back) if url is not None and url.path)
+        return tuple(dict.fromkeys(url.path for url in urls))
+
     @property
     def has_identity(self) -> bool:
         """Whether any site has a keystone: without one, callers' credentials are none of our business."""

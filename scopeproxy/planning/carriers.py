@@ -102,7 +102,9 @@ class Tags:
         stand_in = digest(scope_text)
         short = self._suffix(token, [None, stand_in, home, entry, hops, int(expires)])
         if len(short) > MAX_TAG:
-            raise ConfigurationError([f"sites: names of {len(home + entry)} characters are too long to travel in a scope tag"])
+            raise ConfigurationError(
+                [f"sites: names of {len(home + entry)} characters are too long to travel in a scope tag"]
+            )
         return Tagged(token.value + short, stand_in)
 
     def untag(self, value: str, now: float) -> Untagged:

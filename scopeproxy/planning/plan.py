@@ -62,7 +62,8 @@ Plan = Call | FirstOf | AllOf | Refuse
 class Work:
     """One scoped call on its way: what was asked, what it means, and under which scope (selectors expanded).
 
-    `entry` is the site whose proxy decides.  `policy`: what becomes of a create that only some sites did.
+    `entry` is the site whose proxy decides.  `policy`: what becomes of a create that only some sites did; `shape`: of
+    the faults of a service of the deployment's own; `prefixes`: paths that links in answers may begin with.
     """
 
     request: Request
@@ -72,6 +73,8 @@ class Work:
     options: Options = field(default_factory=Options)
     policy: str = "undo"
     quota_moves_on: bool = False
+    shape: str | None = None
+    prefixes: tuple[str, ...] = ()
 
 
 def calls_of(plan: Plan) -> tuple[Call, ...]:

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from scopeproxy.errors import BadCollaboration, LoopDetected, NotYet, ScopeProxyError
+from scopeproxy.errors import LoopDetected, NotYet, ScopeProxyError
 from scopeproxy.lang.scope import EVERY_SERVICE, And, At, Location, Or, Scope, Selector, all_of, sites_of
 from scopeproxy.model.services import needs, row
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.merging import require_mergeable
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
 from scopeproxy.planning.references import advice, foreign_references
-from scopeproxy.planning.rules import narrow_substrates, refuse
+from scopeproxy.planning.rules import narrow_substrates, refuse, spread
 
 MAX_HOPS = 8
 
 # Services whose version documents tell a range of microversions: a client picks one for the whole scope, so every
 # site's range counts, also behind a `|`.
 NEGOTIATED = frozenset({"compute", "block-storage", "placement", "baremetal", "shared-file-system", "key-manager"})
-
-# What several sites at once cannot do yet: refused, rather than half done.
-_LATER = {
-    Kind.UPLOAD: "an upload to several sites at once",
-    Kind.TOTALS: "the sum of limits, quotas or usage over several sites",
-}
 
 
 def make_plan(work: Work, topology: Topology, own_ids: frozenset[str] = frozenset()) -> Plan:
@@ -37,11 +32,7 @@ def make_plan(work: Work, topology: Topology, own_ids: frozenset[str] = frozense
 
 
 def check(work: Work, topology: Topology) -> None:
-    """Raise what is wrong with the scope as such, whatever this call needs of it."""
-    for service, location in work.scope.bindings:
-        if service != EVERY_SERVICE:
-            _check_present(service, location, topology)
-    _check_present(work.request.service, where(work), topology)
+    """Raise what is wrong with the scope, as such and for this call."""
     refuse(work.request, work.intent, work.scope, work.entry, topology)
     _check_built(work)
 
@@ -51,36 +42,14 @@ def where(work: Work) -> Location:
     return work.scope.location(work.request.service) or At(work.entry)
 
 
-def _check_present(service: str, location: Location, topology: Topology) -> None:
-    for site in sites_of(location):
-        if service not in topology.sites[site].services:
-            having = [other.name for other in topology if service in other.services]
-            offer = f"; it is at {', '.join(having)}" if having else ""
-            raise BadCollaboration(f"scope: {site} has no {service} service{offer}")
-
-
 def _check_built(work: Work) -> None:
     if work.options.settle:
         raise NotYet("scope: 'settle' is not built yet: leave it out of X-Scope-Options")
-    if work.policy == "queue" and work.intent.writes and _spread(where(work)):
-        raise NotYet("scope: on-partial=queue is not built yet: use undo or keep")
-    if not _spread(where(work)):
+    if not spread(where(work)) or work.intent.kind in (Kind.LOGIN, Kind.TOKEN):
         return
-    if work.intent.kind in _LATER:
-        raise NotYet(f"scope: {_LATER[work.intent.kind]} is not built yet: name one site, or sites joined by |")
-    if work.intent.paged and work.intent.kind is Kind.LIST:
-        raise NotYet("scope: limit and marker over several sites are not built yet: ask without them, or one site")
-
-
-def _spread(location: Location) -> bool:
-    """Whether more than one site is asked at once."""
-    match location:
-        case And():
-            return True
-        case Or(parts):
-            return any(_spread(part) for part in parts)
-        case _:
-            return False
+    if work.policy == "queue" and work.intent.kind is Kind.CREATE:
+        raise NotYet("scope: on-partial=queue is not built yet: use undo or keep")
+    require_mergeable(work.request, work.intent)
 
 
 def _plan(work: Work, topology: Topology, own_ids: frozenset[str]) -> Plan:
