@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from scopeproxy.errors import ConfigurationError, SiteFailure
 from scopeproxy.execution import ledger as module
+from scopeproxy.execution import ledger_rows as rows
 from scopeproxy.execution.ledger import Ledger, RequestEntry
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 from scopeproxy.planning.carriers import mint
@@ -308,7 +309,7 @@ async def test_two_workers_and_a_reopening_agree_with_one_dictionary(story):
 
 
 async def test_a_purge_drops_what_has_expired_and_nothing_else(ledger, other, clock, monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(rows, "BATCH", 2)
     for _ in range(5):
         await ledger.remember_request(entry(expires=NOW + 1))
     lasting = entry()
@@ -318,11 +319,11 @@ async def test_a_purge_drops_what_has_expired_and_nothing_else(ledger, other, cl
     await ledger.remember_login(replace(LOGIN, fingerprint="f2", identity=replace(LOGIN.identity, expires=NOW + 1)))
     await ledger.remember_login(LOGIN)
     assert await ledger.purge() == 0
-    assert ledger.describe() == {"requests": 6, "scopes": 2, "logins": 2, "site_logins": 4}
+    assert ledger.describe() == {"requests": 6, "scopes": 2, "logins": 2, "site_logins": 4, "signatures": 0}
 
     clock.now = NOW + 1
     assert await other.purge() == 5 + 1 + 1 + 2
-    assert other.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2}
+    assert other.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2, "signatures": 0}
     assert await other.request(lasting.id) == lasting
     assert await other.login(CLIENT.fingerprint) == LOGIN
     assert await other.purge() == 0
@@ -341,7 +342,7 @@ async def test_everything_survives_a_restart(url):
         assert await ledger.request(known.id) == known
         assert await ledger.scope_of("d1") == "{image: Corte}"
         assert await ledger.login(CLIENT.fingerprint) == LOGIN
-        assert ledger.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2}
+        assert ledger.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2, "signatures": 0}
 
 
 async def test_no_token_is_on_disk_in_the_clear(ledger, tmp_path):
@@ -473,37 +474,6 @@ async def test_a_caller_who_leaves_does_not_leave_half_a_write(ledger):
     assert await ledger.login(CLIENT.fingerprint) in (None, LOGIN)
 
 
-def test_where_the_database_undoes_one_of_two_writers_that_one_tries_again():
-    engine = sa.create_engine("sqlite://")
-    met = []
-
-    def work(connection):
-        met.append(connection)
-        if len(met) < 3:
-            raise sa.exc.OperationalError("INSERT", {}, Exception("deadlock detected"))
-        return "done"
-
-    assert module._transaction(engine, work, writes=True, tries=3) == "done"
-    met.clear()
-    with pytest.raises(SiteFailure, match="deadlock"):
-        module._transaction(engine, work, writes=True, tries=2)
-    engine.dispose()
-
-
-def test_a_write_is_not_repeated_when_the_connection_was_lost():
-    engine = sa.create_engine("sqlite://")
-    met = []
-
-    def work(connection):
-        met.append(connection)
-        raise sa.exc.OperationalError("INSERT", {}, Exception("gone away"), connection_invalidated=True)
-
-    with pytest.raises(SiteFailure, match="gone away"):
-        module._transaction(engine, work, writes=True, tries=3)
-    assert len(met) == 1
-    engine.dispose()
-
-
 # ---- what the operator and the caller are told
 
 
@@ -544,12 +514,6 @@ async def test_an_url_that_cannot_be_used_is_told(url):
     await refused(url)
 
 
-def test_a_password_in_the_url_is_not_told():
-    error = module._unusable(sa.make_url("postgresql://scope:secret@db/paris"), OSError("no route"))
-    assert "no route" in str(error)
-    assert "secret" not in str(error)
-
-
 FULL_DISK = """
 import asyncio, resource, sys
 from scopeproxy.errors import ConfigurationError
@@ -582,6 +546,15 @@ async def test_a_database_that_fails_later_is_503_and_shows_no_secret(ledger, ur
     assert CLIENT.fingerprint not in shown
     with pytest.raises(SiteFailure):
         await ledger.request(mint())
+
+
+async def test_a_signature_is_seen_for_the_first_time_once_by_all_workers(ledger, other, clock):
+    assert await ledger.first_time("5c" * 16, NOW + 180)
+    assert not await other.first_time("5c" * 16, NOW + 180)
+    assert await other.first_time("09" * 16, NOW + 180)
+    clock.now = NOW + 181
+    await ledger.purge()
+    assert await other.first_time("5c" * 16, NOW + 400)
 
 
 async def test_a_closed_ledger_says_so(url):
