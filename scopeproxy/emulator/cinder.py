@@ -48,6 +48,7 @@ class Cinder(Service):
             yield web.get(f"{root}/types", self.type_list)
             yield web.get(f"{root}/types/{{id}}", self.one_type)
             yield web.get(f"{root}/limits", self.limits)
+            yield web.get(f"{root}/os-quota-sets/{{id}}", self.quotas)
 
     def fault(self, request: web.Request, fault: Fault) -> web.Response:
         name = _FAULTS.get(fault.status, "computeFault")
@@ -219,6 +220,11 @@ class Cinder(Service):
         if found is None:
             raise Fault(404, f"Volume type {id_} could not be found.")
         return answer({"volume_type": self._type(found)})
+
+    async def quotas(self, request: web.Request) -> web.Response:
+        self._project(request)
+        amounts = {"volumes": 10, "snapshots": 10, "gigabytes": 1000, "backups": 10, "per_volume_gigabytes": -1}
+        return answer({"quota_set": {"id": request.match_info["id"], **amounts}})
 
     async def limits(self, request: web.Request) -> web.Response:
         project = self._project(request)

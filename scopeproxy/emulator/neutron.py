@@ -32,7 +32,12 @@ class Neutron(Service):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self.items: dict[str, dict[str, Item]] = {kind: {} for kind in KINDS}
-        self._prepare: dict[str, Callable[[Item], None]] = {"subnets": self._as_subnet, "ports": self._as_port}
+        self._prepare: dict[str, Callable[[Item], None]] = {
+            "subnets": self._as_subnet,
+            "ports": self._as_port,
+            "security-groups": self._as_group,
+            "security-group-rules": self._as_rule,
+        }
 
     def routes(self) -> Iterable[web.RouteDef]:
         yield web.get("/", self.versions)
@@ -147,8 +152,18 @@ class Neutron(Service):
         """Every project has a group `default`, made when it is first looked at."""
         groups = self.items["security-groups"].values()
         found = next((g for g in groups if (g["project_id"], g["name"]) == (project, "default")), None)
-        values = {"name": "default", "security_group_rules": []}
-        return found or self.add("security-groups", values, project)
+        return found or self.add("security-groups", {"name": "default"}, project)
+
+    def _as_group(self, item: Item) -> None:
+        row = {"security_group_id": item["id"], "direction": "egress"}
+        item["security_group_rules"] = [
+            self.add("security-group-rules", {**row, "ethertype": type_}, item["project_id"])
+            for type_ in ("IPv4", "IPv6")
+        ]
+
+    def _as_rule(self, item: Item) -> None:
+        if group := self.items["security-groups"].get(item.get("security_group_id", "")):
+            group["security_group_rules"].append(item)
 
     def _sees(self, access: Access, kind: str, item: Item) -> bool:
         if access.owns(item["project_id"]) or KINDS[kind].shared(item):
@@ -241,11 +256,20 @@ class Neutron(Service):
                 )
                 raise Fault(409, message, "NetworkInUse")
             del self.items[kind][item["id"]]
-            if kind == "subnets":
-                self._parent(item)["subnets"].remove(item["id"])
+            self._detach(kind, item)
             return empty()
 
         return handler
+
+    def _detach(self, kind: str, item: Item) -> None:
+        """Take a deleted item out of what lists it."""
+        if kind == "subnets":
+            self._parent(item)["subnets"].remove(item["id"])
+        elif kind == "security-groups":
+            for rule in item["security_group_rules"]:
+                self.items["security-group-rules"].pop(rule["id"], None)
+        elif group := self.items["security-groups"].get(item.get("security_group_id", "")):
+            group["security_group_rules"].remove(item)
 
 
 def _matching(items: list[Item], request: web.Request) -> list[Item]:

@@ -83,6 +83,7 @@ class Nova(Service):
             web.get("/v2.1/os-hypervisors/detail", self.hypervisors),
             web.get("/v2.1/os-services", self.services),
             web.get("/v2.1/os-quota-sets/{project}", self.quotas),
+            web.get("/v2.1/os-simple-tenant-usage", self.usages),
             web.get("/v2.1/os-keypairs", self.keypairs),
             web.post("/v2.1/os-keypairs", self.create_keypair),
             web.get("/v2.1/os-keypairs/{name}", self.keypair),
@@ -158,6 +159,10 @@ class Nova(Service):
     async def quotas(self, request: web.Request) -> web.Response:
         amounts = {"instances": 10, "cores": 20, "ram": 51200, "key_pairs": 100, "metadata_items": 128}
         return answer({"quota_set": {"id": request.match_info["project"], **amounts}})
+
+    async def usages(self, request: web.Request) -> web.Response:
+        self._admin(request, "os-simple-tenant-usage:list")
+        return answer({"tenant_usages": []})
 
     async def extensions(self, request: web.Request) -> web.Response:
         return answer({"extensions": []})

@@ -82,6 +82,8 @@ async def test_lists_and_pages(alice, root):
     assert [set(volume) for volume in body["volumes"]] == [{"id", "name", "links"}]
     _, body, _ = await alice("GET", "block-storage", f"{root}/limits")
     assert body["limits"]["absolute"]["totalVolumesUsed"] == 3
+    _, body, _ = await alice("GET", "block-storage", f"{root}/os-quota-sets/{root.rpartition('/')[2]}")
+    assert body["quota_set"]["volumes"] == 10
 
 
 async def test_snapshots(alice, root):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 import yaml
@@ -119,3 +122,14 @@ async def test_what_was_started_is_stopped_when_the_rest_fails(tmp_path):
     with pytest.raises(KeyError):
         async with EmulatedCloud(["Paris"], tmp_path, constraints=constraints):
             pass
+
+
+async def test_the_example_of_the_documentation_runs(tmp_path):
+    text = (Path(__file__).parents[2] / "docs/embedded-cloud.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    command = (sys.executable, "-W", "error", "-X", "dev", "-c", example)
+    process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, stdout=-1, stderr=-2)
+    told, _ = await process.communicate()
+    assert process.returncode == 0, told.decode()
+    assert "sites.yaml" in told.decode()
+    assert "Warning" not in told.decode()

@@ -86,8 +86,24 @@ async def test_fields_and_filters(alice):
 async def test_every_project_has_a_default_security_group(alice, admin):
     _, body, _ = await alice("GET", "network", f"{N}/security-groups")
     assert [group["name"] for group in body["security_groups"]] == ["default"]
+    assert {rule["direction"] for rule in body["security_groups"][0]["security_group_rules"]} == {"egress"}
     missing = await alice("GET", "network", f"{N}/security-groups/none")
     assert missing[1]["NeutronError"]["type"] == "SecurityGroupNotFound"
+
+
+async def test_rules_belong_to_their_group(alice, site):
+    _, body, _ = await alice("POST", "network", f"{N}/security-groups", {"security_group": {"name": "web"}})
+    group = body["security_group"]
+    new = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    _, body, _ = await alice("POST", "network", f"{N}/security-group-rules", {"security_group_rule": new})
+    rule = body["security_group_rule"]
+    _, body, _ = await alice("GET", "network", f"{N}/security-groups/{group['id']}")
+    assert rule in body["security_group"]["security_group_rules"]
+    assert (await alice("DELETE", "network", f"{N}/security-group-rules/{rule['id']}"))[0] == 204
+    _, body, _ = await alice("GET", "network", f"{N}/security-groups/{group['id']}")
+    assert len(body["security_group"]["security_group_rules"]) == 2
+    assert (await alice("DELETE", "network", f"{N}/security-groups/{group['id']}"))[0] == 204
+    assert site.neutron.items["security-group-rules"] == {}
 
 
 @pytest.mark.parametrize("path", ["extensions", "quotas/x", "agents", "availability_zones", "extensions/router"])

@@ -58,7 +58,7 @@ async def test_key_pairs(alice, bob):
     assert (await alice("GET", "compute", "/v2.1/os-keypairs/k"))[0] == 404
 
 
-@pytest.mark.parametrize("path", ["os-hypervisors/detail", "os-services"])
+@pytest.mark.parametrize("path", ["os-hypervisors/detail", "os-services", "os-simple-tenant-usage"])
 async def test_what_admins_see_only(alice, admin, path):
     assert (await alice("GET", "compute", f"/v2.1/{path}"))[0] == 403
     assert (await admin("GET", "compute", f"/v2.1/{path}"))[0] == 200
