@@ -72,8 +72,8 @@ def request_id_of(request: web.Request) -> str:
     return facts_of(request).global_id
 
 
-async def json_of(request: web.Request, key: str | None = None) -> dict[str, Any]:
-    """The body as a JSON object, or the object under its one key."""
+async def json_of(request: web.Request, key: str | None = None, *required: str) -> dict[str, Any]:
+    """The body as a JSON object, or the object under its one key; it has the required properties."""
     try:
         body = json.loads(await request.read())
         body = body if key is None else body[key]
@@ -81,4 +81,7 @@ async def json_of(request: web.Request, key: str | None = None) -> dict[str, Any
         raise Fault(400, f"Expecting to find {key or 'valid JSON'} in request body.") from None
     if not isinstance(body, dict):
         raise Fault(400, "Malformed request body")
+    for name in required:
+        if name not in body:
+            raise Fault(400, f"Invalid input for field/attribute {key or 'body'}. '{name}' is a required property")
     return body

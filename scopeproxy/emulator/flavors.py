@@ -96,7 +96,7 @@ class FlavorApi:
 
     async def create(self, request: web.Request) -> web.Response:
         self._admin(request, "os-flavor-manage:create")
-        values = await json_of(request, "flavor")
+        values = await json_of(request, "flavor", "name", "ram", "disk", "vcpus")
         if any(flavor["name"] == values["name"] for flavor in self.items.values()):
             raise Fault(409, f"Flavor with name {values['name']} already exists.")
         flavor = self.add(

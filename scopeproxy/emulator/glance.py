@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
 import re
-import uuid
 from collections.abc import Iterable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -16,7 +16,8 @@ from scopeproxy.emulator.access import Access
 from scopeproxy.emulator.answers import Fault, access_of, answer, empty, json_of
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.imagemembers import MemberApi
-from scopeproxy.emulator.imagestore import ImageStore, Stored
+from scopeproxy.emulator.images import DEFAULTS, READ_ONLY, Images, patch
+from scopeproxy.emulator.imagestore import ImageStore
 from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.service import Service
 
@@ -43,26 +44,6 @@ _TITLES = {
     416: "Requested Range Not Satisfiable",
     500: "Internal Server Error",
 }
-_READ_ONLY = frozenset(
-    {"id", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size"}
-    | {"created_at", "updated_at", "self", "file", "schema"}
-)
-_DEFAULTS: Item = {
-    "name": None,
-    "disk_format": None,
-    "container_format": None,
-    "visibility": "shared",
-    "size": None,
-    "virtual_size": None,
-    "status": "queued",
-    "checksum": None,
-    "protected": False,
-    "min_ram": 0,
-    "min_disk": 0,
-    "os_hidden": False,
-    "os_hash_algo": None,
-    "os_hash_value": None,
-}
 _SETS = frozenset({"id", "name", "status", "container_format", "disk_format"})  # `in:one,other` is understood for these
 _CHUNK = 1 << 20
 JSON_PATCH = "application/openstack-images-v2.1-json-patch"
@@ -73,13 +54,13 @@ class Glance(Service):
 
     type, name = "image", "glance"
     open_paths = frozenset({"/", "", "/versions"})
-    _schema: ClassVar[Item] = {key: {"type": ["null", "string"]} for key in ("id", "owner", *_DEFAULTS)}
+    _schema: ClassVar[Item] = {key: {"type": ["null", "string"]} for key in ("id", "owner", *DEFAULTS)}
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        self.images: dict[str, Item] = {}
+        self.state = Images(ImageStore(place.directory / "images"))
+        self.images, self.add = self.state.items, self.state.add
         self._members = MemberApi(self._found)
-        self._store = ImageStore(place.directory / "images")
 
     def routes(self) -> Iterable[web.RouteDef]:
         image = "/v2/images/{id}"
@@ -131,31 +112,6 @@ class Glance(Service):
 
     # ---- images
 
-    def add(self, values: Item, data: bytes | None = None) -> Item:
-        """An image without asking anybody: for the seed."""
-        stamp = now()
-        image = {**_DEFAULTS, "id": str(uuid.uuid4()), "owner": None, "tags": [], **values}
-        image |= {"created_at": stamp, "updated_at": stamp}
-        self.images[image["id"]] = image
-        if data is not None:
-            self._activate(image, self._store.keep(image["id"], data))
-        return image
-
-    def _activate(self, image: Item, stored: Stored) -> None:
-        image.update(
-            status="active",
-            size=stored.size,
-            checksum=stored.md5,
-            os_hash_algo="sha512",
-            os_hash_value=stored.sha512,
-            stores="fs",
-            updated_at=now(),
-        )
-
-    def _view(self, image: Item) -> Item:
-        path = f"/v2/images/{image['id']}"
-        return {**image, "self": path, "file": f"{path}/file", "schema": "/v2/schemas/image"}
-
     def _sees(self, access: Access, image: Item) -> bool:
         member = self._members.shared(image["id"], access.project_id)
         return access.owns(image["owner"]) or image["visibility"] in ("public", "community") or member
@@ -194,7 +150,10 @@ class Glance(Service):
         longest = 1000 if "limit" in request.query else 25  # glance's api_limit_max and limit_param_default
         part = page(ordered(self._listed(request), order), request.query, longest)
         rest = [(key, value) for key, value in request.query.items() if key != "marker"]
-        body: dict[str, Any] = {"images": [self._view(image) for image in part.items], "schema": "/v2/schemas/images"}
+        body: dict[str, Any] = {
+            "images": [self.state.view(image) for image in part.items],
+            "schema": "/v2/schemas/images",
+        }
         body["first"] = "/v2/images" + (f"?{urlencode(rest)}" if rest else "")
         if part.marker:
             body["next"] = f"/v2/images?{urlencode([*rest, ('marker', part.marker)])}"
@@ -202,7 +161,7 @@ class Glance(Service):
 
     async def create(self, request: web.Request) -> web.Response:
         access, values = access_of(request), await json_of(request)
-        read_only = next((key for key in values if key in _READ_ONLY - {"id"}), None)
+        read_only = next((key for key in values if key in READ_ONLY - {"id"}), None)
         if read_only:
             raise Fault(403, f"Attribute '{read_only}' is read-only.")
         if values.get("visibility") == "public" and not access.is_admin:
@@ -216,35 +175,28 @@ class Glance(Service):
         image = self.add({**values, "owner": owner or access.project_id})
         location = f"{self.base(request)}/v2/images/{image['id']}"
         more = {"OpenStack-image-import-methods": "glance-direct,web-download", "OpenStack-image-store-ids": "fs"}
-        return answer(self._view(image), 201, {"Location": location, **more})
+        return answer(self.state.view(image), 201, {"Location": location, **more})
 
     async def show(self, request: web.Request) -> web.Response:
-        return answer(self._view(self._found(request)))
+        return answer(self.state.view(self._found(request)))
 
     async def update(self, request: web.Request) -> web.Response:
         if not request.content_type.startswith("application/openstack-images-v2"):
             raise Fault(415, "Unsupported Content-Type")
         image = self._found(request, own=True)
-        changes = await request.json()
-        for change in changes:
-            key = str(change["path"]).lstrip("/").replace("~1", "/").replace("~0", "~")
-            if key in _READ_ONLY:
-                raise Fault(403, f"Attribute '{key}' is read-only.")
-            if change["op"] != "add" and key not in image:
-                raise Fault(409, f"Property {key} does not exist.")
-            if change["op"] == "remove":
-                image.pop(key)
-            else:
-                image[key] = change["value"]
+        try:
+            for change in json.loads(await request.read()):
+                patch(image, change["op"], change["path"], change.get("value"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Fault(400, "Invalid JSON pointer or operation for this resource") from None
         image["updated_at"] = now()
-        return answer(self._view(image))
+        return answer(self.state.view(image))
 
     async def delete(self, request: web.Request) -> web.Response:
         image = self._found(request, own=True)
         if image["protected"]:
             raise Fault(403, f"Image {image['id']} is protected and cannot be deleted.")
-        del self.images[image["id"]]
-        self._store.delete(image["id"])
+        self.state.delete(image)
         return empty()
 
     # ---- data
@@ -257,11 +209,11 @@ class Glance(Service):
             raise Fault(409, f"Image status transition from {image['status']} to saving is not allowed")
         image["status"] = "saving"
         try:
-            stored = await self._store.receive(image["id"], request.content.iter_chunked(_CHUNK))
+            stored = await self.state.store.receive(image["id"], request.content.iter_chunked(_CHUNK))
         except BaseException:
             image["status"] = "queued"
             raise
-        self._activate(image, stored)
+        self.state.activate(image, stored)
         return empty()
 
     async def download(self, request: web.Request) -> web.StreamResponse:
@@ -269,7 +221,7 @@ class Glance(Service):
         if image["status"] != "active":
             return empty()
         headers = {"Content-Type": "application/octet-stream", "Content-MD5": image["checksum"]}
-        return web.FileResponse(self._store.path(image["id"]), chunk_size=_CHUNK, headers=headers)
+        return web.FileResponse(self.state.store.path(image["id"]), chunk_size=_CHUNK, headers=headers)
 
     # ---- tags
 

@@ -214,7 +214,7 @@ class IdentityApi:
 
     async def password(self, request: web.Request) -> web.Response:
         user = self._self_or_admin(request, "change_password")
-        values = await json_of(request, "user")
+        values = await json_of(request, "user", "original_password", "password")
         if self._directory.passwords.get(user) != values.get("original_password"):
             raise Fault(401, "The request you have made requires authentication.")
         self._directory.passwords[user] = values["password"]
@@ -240,7 +240,7 @@ class IdentityApi:
 
     async def create_credential(self, request: web.Request) -> web.Response:
         access = access_of(request)
-        values = await json_of(request, "application_credential")
+        values = await json_of(request, "application_credential", "name")
         if request.match_info["user"] != access.user_id:
             raise _denied("create_application_credential")
         secret = values.pop("secret", None) or secrets.token_urlsafe(64)

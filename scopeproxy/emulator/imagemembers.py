@@ -43,7 +43,7 @@ class MemberApi:
         return answer({"members": rows, "schema": "/v2/schemas/members"})
 
     async def add(self, request: web.Request) -> web.Response:
-        image, values = self._found(request, own=True), await json_of(request)
+        image, values = self._found(request, own=True), await json_of(request, None, "member")
         rows = self._rows.setdefault(image["id"], {})
         if values["member"] in rows:
             raise Fault(409, f"Image member {values['member']} already exists for image {image['id']}")
@@ -59,7 +59,7 @@ class MemberApi:
 
     async def decide(self, request: web.Request) -> web.Response:
         row = self._member(request)
-        row.update(status=(await json_of(request))["status"], updated_at=now())
+        row.update(status=(await json_of(request, None, "status"))["status"], updated_at=now())
         return answer(row)
 
     async def remove(self, request: web.Request) -> web.Response:

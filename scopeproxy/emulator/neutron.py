@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-import itertools
-import secrets
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from aiohttp import web
 
@@ -14,6 +11,7 @@ from scopeproxy.emulator.access import Access
 from scopeproxy.emulator.answers import Fault, Handler, access_of, answer, empty, json_of
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.networkkinds import KINDS
+from scopeproxy.emulator.networkstate import NetworkState
 from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.service import Service
 
@@ -31,13 +29,8 @@ class Neutron(Service):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        self.items: dict[str, dict[str, Item]] = {kind: {} for kind in KINDS}
-        self._prepare: dict[str, Callable[[Item], None]] = {
-            "subnets": self._as_subnet,
-            "ports": self._as_port,
-            "security-groups": self._as_group,
-            "security-group-rules": self._as_rule,
-        }
+        self.state = NetworkState()
+        self.items, self.add = self.state.items, self.state.add
 
     def routes(self) -> Iterable[web.RouteDef]:
         yield web.get("/", self.versions)
@@ -103,72 +96,10 @@ class Neutron(Service):
 
     # ---- the table's collections
 
-    def add(self, kind: str, values: Item, project: str) -> Item:
-        """An item without asking anybody: for the seed, and for create."""
-        stamp = now()
-        item = {"id": str(uuid.uuid4()), "name": "", **KINDS[kind].defaults, "description": "", "tags": [], **values}
-        item |= {"project_id": project, "tenant_id": project, "created_at": stamp, "updated_at": stamp}
-        item["revision_number"] = 1
-        item = {key: list(value) if isinstance(value, list) else value for key, value in item.items()}
-        if kind in self._prepare:
-            self._prepare[kind](item)
-        self.items[kind][item["id"]] = item
-        return item
-
-    def _parent(self, item: Item) -> Item:
-        network = self.items["networks"].get(item.get("network_id", ""))
-        if network is None:
-            raise Fault(404, f"Network {item.get('network_id')} could not be found.", "NetworkNotFound")
-        return network
-
-    def _as_subnet(self, item: Item) -> None:
-        try:
-            net = ipaddress.ip_network(item.get("cidr", ""))
-        except ValueError:
-            raise Fault(
-                400, f"Invalid input for cidr. Reason: '{item.get('cidr')}' is not a valid IP subnet."
-            ) from None
-        item.setdefault("gateway_ip", str(net[1]))
-        item.setdefault("allocation_pools", [{"start": str(net[2]), "end": str(net[-2])}])
-        self._parent(item)["subnets"].append(item["id"])
-
-    def _as_port(self, item: Item) -> None:
-        network = self._parent(item)
-        item.setdefault("mac_address", "fa:16:3e:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3)))
-        asked = item.get("fixed_ips") or []
-        item["fixed_ips"] = [self._address(network, row) for row in asked or ([{}] if network["subnets"] else [])]
-        if not item.get("security_groups"):
-            item["security_groups"] = [self._default_group(item["project_id"])["id"]]
-
-    def _address(self, network: Item, asked: Item) -> Item:
-        subnet = self.items["subnets"][asked.get("subnet_id") or network["subnets"][0]]
-        used = {ip["ip_address"] for port in self.items["ports"].values() for ip in port["fixed_ips"]}
-        free = (
-            str(ip) for ip in itertools.islice(ipaddress.ip_network(subnet["cidr"]), 2, None) if str(ip) not in used
-        )
-        return {"subnet_id": subnet["id"], "ip_address": asked.get("ip_address") or next(free)}
-
-    def _default_group(self, project: str) -> Item:
-        """Every project has a group `default`, made when it is first looked at."""
-        groups = self.items["security-groups"].values()
-        found = next((g for g in groups if (g["project_id"], g["name"]) == (project, "default")), None)
-        return found or self.add("security-groups", {"name": "default"}, project)
-
-    def _as_group(self, item: Item) -> None:
-        row = {"security_group_id": item["id"], "direction": "egress"}
-        item["security_group_rules"] = [
-            self.add("security-group-rules", {**row, "ethertype": type_}, item["project_id"])
-            for type_ in ("IPv4", "IPv6")
-        ]
-
-    def _as_rule(self, item: Item) -> None:
-        if group := self.items["security-groups"].get(item.get("security_group_id", "")):
-            group["security_group_rules"].append(item)
-
     def _sees(self, access: Access, kind: str, item: Item) -> bool:
         if access.owns(item["project_id"]) or KINDS[kind].shared(item):
             return True
-        return kind == "subnets" and KINDS["networks"].shared(self._parent(item))
+        return kind == "subnets" and KINDS["networks"].shared(self.state.network_of(item))
 
     def _found(self, request: web.Request, kind: str, *, own: bool = False) -> Item:
         id_, access, row = request.match_info["id"], access_of(request), KINDS[kind]
@@ -187,7 +118,7 @@ class Neutron(Service):
         async def handler(request: web.Request) -> web.Response:
             access = access_of(request)
             if kind == "security-groups" and access.project_id:
-                self._default_group(access.project_id)
+                self.state.default_group(access.project_id)
             items = [item for item in self.items[kind].values() if self._sees(access, kind, item)]
             order = [(key, down) for key, down in orders(request.query, [("id", False)])]
             if "sort_key" in request.query and "sort_dir" not in request.query:
@@ -255,21 +186,10 @@ class Neutron(Service):
                     f"Unable to complete operation on network {item['id']}. There are one or more ports still in use."
                 )
                 raise Fault(409, message, "NetworkInUse")
-            del self.items[kind][item["id"]]
-            self._detach(kind, item)
+            self.state.remove(kind, item)
             return empty()
 
         return handler
-
-    def _detach(self, kind: str, item: Item) -> None:
-        """Take a deleted item out of what lists it."""
-        if kind == "subnets":
-            self._parent(item)["subnets"].remove(item["id"])
-        elif kind == "security-groups":
-            for rule in item["security_group_rules"]:
-                self.items["security-group-rules"].pop(rule["id"], None)
-        elif group := self.items["security-groups"].get(item.get("security_group_id", "")):
-            group["security_group_rules"].remove(item)
 
 
 def _matching(items: list[Item], request: web.Request) -> list[Item]:

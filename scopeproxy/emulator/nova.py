@@ -202,7 +202,7 @@ class Nova(Service):
         return answer({"keypairs": [{"keypair": pair} for pair in part.items]})
 
     async def create_keypair(self, request: web.Request) -> web.Response:
-        user, values = access_of(request).user_id, await json_of(request, "keypair")
+        user, values = access_of(request).user_id, await json_of(request, "keypair", "name")
         name = values["name"]
         if (user, name) in self._keypairs:
             raise Fault(409, f"Key pair '{name}' already exists.")

@@ -68,10 +68,7 @@ class ServerApi:
     # ---- create
 
     async def create(self, request: web.Request) -> web.Response:
-        values = await json_of(request, "server")
-        for key in ("name", "flavorRef"):
-            if key not in values:
-                raise Fault(400, f"Invalid input for field/attribute server. '{key}' is a required property")
+        values = await json_of(request, "server", "name", "flavorRef")
         if "networks" not in values and facts_of(request).microversion >= (2, 37):
             raise Fault(400, "Invalid input for field/attribute server. 'networks' is a required property")
         flavor = self._flavors.items.get(str(values["flavorRef"]))

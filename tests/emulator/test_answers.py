@@ -26,3 +26,18 @@ async def test_facts_do_not_outlive_their_request(alice):
 
     await alice("GET", "image", "/v2/images")
     assert answers._FACTS == {}
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body"),
+    [
+        ("compute", "/v2.1/flavors", {"flavor": {"name": "x"}}),
+        ("compute", "/v2.1/os-keypairs", {"keypair": {}}),
+        ("compute", "/v2.1/servers", {"server": {"name": "x"}}),
+        ("identity", "/v3/users", {"user": {}}),
+    ],
+)
+async def test_what_is_required_is_named(admin, service, path, body):
+    status, told, _ = await admin("POST", service, path, body)
+    assert status == 400
+    assert "is a required property" in str(told)

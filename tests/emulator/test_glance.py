@@ -153,3 +153,9 @@ async def test_a_token_is_required_and_keystone_is_named(nobody, site):
     assert status == 401
     assert headers["www-authenticate"] == f'Keystone uri="{site.fronts["identity"]}"'
     assert body["error"]["title"] == "Unauthorized"
+
+
+@pytest.mark.parametrize("data", [b"{", b"{}x", b'[{"op": "add"}]', b"[1]"])
+async def test_a_patch_that_is_none(alice, data):
+    image = await make(alice, "x", None)
+    assert (await alice("PATCH", "image", image["self"], data=data, Content_Type=PATCH))[0] == 400
