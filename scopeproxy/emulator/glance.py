@@ -22,17 +22,7 @@ from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.service import Service
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_VERSIONS = (
-    "2.15",
-    "2.13",
-    "2.12",
-    "2.11",
-    "2.10",
-    "2.9",
-    "2.8",
-    "2.17",
-    *(f"2.{minor}" for minor in range(7, -1, -1)),
-)
+_MINORS = (15, 13, 12, 11, 10, 9, 8, 17, 7, 6, 5, 4, 3, 2, 1, 0)
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -46,7 +36,6 @@ _TITLES = {
 }
 _SETS = frozenset({"id", "name", "status", "container_format", "disk_format"})  # `in:one,other` is understood for these
 _CHUNK = 1 << 20
-JSON_PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 class Glance(Service):
@@ -97,8 +86,8 @@ class Glance(Service):
     async def versions(self, request: web.Request) -> web.Response:
         links = [{"rel": "self", "href": f"{self.base(request)}/v2/"}]
         rows = [
-            {"id": f"v{number}", "status": "CURRENT" if number == "2.17" else "SUPPORTED", "links": links}
-            for number in _VERSIONS
+            {"id": f"v2.{minor}", "status": "CURRENT" if minor == 17 else "SUPPORTED", "links": links}
+            for minor in _MINORS
         ]
         explicit = request.path.removeprefix(self.prefix) == "/versions"
         return answer({"versions": rows}, 200 if explicit else 300)
