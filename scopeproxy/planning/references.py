@@ -120,9 +120,9 @@ def foreign_references(
 def advice(reference: Reference, site: str) -> str:
     """What the caller is told: the reference, the site, and the hint to bind that service too."""
     return (
-        f"{reference.field} names {reference.value} of {reference.collection}, which is known at {reference.known_at} "
-        f"and not at {site}, and translating ids is not built yet: bind {reference.service} as well, to the one site "
-        f"where the id is known, or everything to one site (*: {site})"
+        f"{reference.field} names {reference.value} of {reference.collection}, an id of {reference.known_at}, and what "
+        f"it is called at {site} cannot be found out: translating ids is not built yet; bind {reference.service} as "
+        f"well, to the one site where the id is known, or everything to one site (*: {site})"
     )
 
 
