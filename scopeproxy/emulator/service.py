@@ -10,7 +10,7 @@ import re
 import socket
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import ClassVar
 
 from aiohttp import web
@@ -84,10 +84,17 @@ class Service(ABC):
         app = web.Application(
             middlewares=[self._record, self._misbehave, self._catch, self._authenticate], client_max_size=1 << 24
         )
-        app.add_routes(web.RouteDef(r.method, prefix + r.path, r.handler, r.kwargs) for r in self.routes())
+        app.add_routes(self._mounted(prefix))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handle_signals=False)
         await self._runner.setup()
         await self._listen(sock)
+
+    def _mounted(self, prefix: str) -> Iterator[web.RouteDef]:
+        """The routes below a prefix; its root is there with and without a slash, as for a mounted WSGI application."""
+        for route in self.routes():
+            yield web.RouteDef(route.method, prefix + route.path, route.handler, route.kwargs)
+            if prefix and route.path == "/":
+                yield web.RouteDef(route.method, prefix, route.handler, route.kwargs)
 
     async def _listen(self, sock: socket.socket) -> None:
         assert self._runner is not None

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(not OPENSTACK.exists(), reason="python-openstack
 
 
 @pytest.fixture
-async def cloud(tmp_path) -> AsyncIterator[EmulatedCloud]:
-    async with EmulatedCloud(["Paris"], tmp_path, proxied=False) as cloud:
+async def cloud(tmp_path, request) -> AsyncIterator[EmulatedCloud]:
+    async with EmulatedCloud(["Paris"], tmp_path, proxied=False, paths=getattr(request, "param", False)) as cloud:
         yield cloud
 
 
@@ -44,6 +44,7 @@ def openstack(cloud):
     return run
 
 
+@pytest.mark.parametrize("cloud", [False, True], ids=["ports", "paths"], indirect=True)
 async def test_server_create_and_list(openstack, cloud):
     server = await openstack("server create --image cirros --flavor m1.tiny --network private --wait vm1")
     assert server["status"] == "ACTIVE"

@@ -54,6 +54,7 @@ async def test_services_under_paths(tmp_path, log_in):
         assert (await alice("GET", "identity", "/"))[1]["versions"]["values"][0]["links"][0]["href"].endswith(
             "/identity/v3/"
         )
-        assert (await alice("GET", "image", "/"))[0] == 300
+        for root in ("", "/"):
+            assert (await alice("GET", "image", root))[0] == 300
         assert (await alice("GET", "image", "/v2/images"))[1]["images"][0]["name"] == "cirros"
         assert site.recorder.calls(service="glance")[-1].path == "/v2/images"
