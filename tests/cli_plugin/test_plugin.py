@@ -142,7 +142,8 @@ def test_a_wrong_variable_stops_requests_but_not_help(
         ]
     )
     assert (ask.returncode, ask.stderr) == (0, "")
-    assert "--scope <scope>, --os-scope <scope>" in ask.stdout
+    # Python 3.13 shows the value of an option once, behind its last name.
+    assert "--os-scope <scope>" in ask.stdout
     assert (listing.returncode, listing.stdout, listing.stderr) == (1, "", CARET)
     assert json.loads(configuration.stdout)["scope"] == ["{nova: Paris}"]
     assert configuration.returncode == 0
