@@ -39,6 +39,7 @@ class Results(BaseAdapter):
         raise RequestException(f"nothing is served at {request.url}")
 
     def __call__(self, response: Response, *args: Any, **kwargs: Any) -> None:
+        _stop_at_refusal(response)
         self.sites = response.headers.get(SITES_HEADER, self.sites)
         self._warn(response.headers.get(PARTIAL_HEADER, ""))
         if SITES_HEADER in response.headers and "json" in response.headers.get("Content-Type", ""):
@@ -61,6 +62,28 @@ def watch(session: Any) -> Results:
         requests_session.hooks["response"].append(results)
     found: Results = requests_session.adapters[_PREFIX]
     return found
+
+
+def _stop_at_refusal(response: Response) -> None:
+    """A scope that is refused is refused at the first request already, the look at keystone's versions, of which the
+    session would only warn before it goes on to a second refusal."""
+    if response.status_code != 400 or "X-Auth-Token" in response.request.headers:
+        return
+    message = next((text for text in _messages(response) if text.startswith("scope:")), None)
+    if message is not None:
+        from openstack import exceptions
+
+        raise exceptions.SDKException(message)
+
+
+def _messages(response: Response) -> Iterator[str]:
+    try:
+        body = response.json()
+    except ValueError:
+        return
+    for value in body.values() if isinstance(body, dict) else ():
+        if isinstance(value, dict) and isinstance(value.get("message"), str):
+            yield value["message"]
 
 
 def _sited_items(response: Response) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 from keystoneauth1.session import Session
+from openstack.exceptions import SDKException
 from scopeproxy.osc.results import Results, watch
 
 
@@ -65,6 +66,25 @@ def test_what_is_not_ours_is_left_unread() -> None:
     results(answer(b"not json", X_Scope_Sites="Paris=200"))
     results(answer([1, 2], X_Scope_Sites="Paris=200"))
     assert results.site_of == {}
+
+
+def refusal(message: str, token: str | None = None) -> requests.Response:
+    response = answer({"error": {"message": message, "code": 400}})
+    response.status_code = 400
+    response.request = requests.Request(
+        "GET", "http://h/v3", headers={"X-Auth-Token": token} if token else {}
+    ).prepare()
+    return response
+
+
+def test_a_scope_that_is_refused_before_the_login_stops_the_command_there() -> None:
+    with pytest.raises(SDKException, match=r"^scope: unknown site 'Pari'$"):
+        Results()(refusal("scope: unknown site 'Pari'"))
+
+
+def test_what_a_service_itself_refuses_and_what_is_refused_later_is_the_sessions_matter() -> None:
+    Results()(refusal("no such thing"))
+    Results()(refusal("scope: nothing to do with it", token="t"))
 
 
 def test_its_prefix_serves_nothing() -> None:
