@@ -160,11 +160,17 @@ def substrates(service: str) -> tuple[str, ...]:
     return tuple(row.partner for row in ROWS if row.caller == service)
 
 
-def narrow_substrates(scope: Scope, caller_service: str, site: str, topology: Topology) -> Scope:
-    """The scope for a call to a service at one site: substrates of it that are bound there too are bound there only."""
-    for partner in substrates(caller_service):
+def narrow_substrates(scope: Scope, service: str, site: str, topology: Topology) -> Scope:
+    """The scope for a call to a service at one site, with what works together at one site only bound to that site.
+
+    Nova at Corte uses Corte's neutron where the scope names that too; neutron at Corte never serves a nova elsewhere,
+    nor that nova's placement.
+    """
+    callers = {row.caller for row in ROWS if row.partner == service}
+    served = {partner for caller in callers for partner in (caller, *substrates(caller))}
+    for partner in dict.fromkeys((*substrates(service), *sorted(served))):
         location = scope.location(partner)
-        is_here = location is not None and site in sites_of(location) and location != At(site)
-        if is_here and partner in topology.sites[site].services:
+        is_meant = location is not None and (partner in served or site in sites_of(location))
+        if is_meant and location != At(site) and partner in topology.sites[site].services:
             scope = scope.having(partner, At(site))
     return scope

@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scopeproxy.errors import BadCollaboration
-from scopeproxy.lang.scope import At, Location, Scope, all_of, any_of
+from scopeproxy.lang.scope import At, Location, Scope, all_of, any_of, sites_of
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
 from scopeproxy.planning.intent import classify
+from scopeproxy.planning.planner import narrowed
 from scopeproxy.planning.rules import ROWS, narrow_substrates, refuse
 
 ALL = ("identity", "compute", "network", "placement", "block-storage", "image")
@@ -130,3 +133,18 @@ def test_substrates_follow_the_caller_to_its_site() -> None:
     assert narrow_substrates(scope(every=all_of([P, At("Lyon")])), "compute", "Lyon", TOPOLOGY) == scope(
         every=all_of([P, At("Lyon")])
     )
+
+
+LOCATIONS = st.sampled_from([P, C, BOTH, EITHER, all_of([C, P]), any_of([C, P])])
+SCOPES = st.dictionaries(st.sampled_from([*ALL, "*"]), LOCATIONS).map(lambda bound: Scope(tuple(bound.items())))
+
+
+@given(SCOPES, st.sampled_from(ALL))
+def test_what_the_entry_accepts_no_site_on_the_way_refuses(bound: Scope, service: str) -> None:
+    """A list over all networks was refused at the second site: `*` still sent its nova to the first."""
+    try:
+        refuse(None, None, bound, "Paris", TOPOLOGY)
+    except BadCollaboration:
+        return
+    for there in sites_of(bound.location(service) or P):
+        refuse(None, None, narrowed(bound, service, there, TOPOLOGY), there, TOPOLOGY)
