@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
@@ -41,16 +42,16 @@ class Results(BaseAdapter):
     def __call__(self, response: Response, *args: Any, **kwargs: Any) -> None:
         _stop_at_refusal(response)
         self.sites = response.headers.get(SITES_HEADER, self.sites)
-        self._warn(response.headers.get(PARTIAL_HEADER, ""))
+        self._warn(_names(response.headers.get(PARTIAL_HEADER, "")), _said(response.headers.get(SITES_HEADER, "")))
         if SITES_HEADER in response.headers and "json" in response.headers.get("Content-Type", ""):
             self.site_of.update(_sited_items(response))
 
-    def _warn(self, partial: str) -> None:
-        missing = [site.strip() for site in partial.split(",") if site.strip()]
+    def _warn(self, missing: list[str], said: dict[str, str]) -> None:
         if missing and frozenset(missing) not in self._warned:
             self._warned.add(frozenset(missing))
             # Logged, not printed: stderr under `openstack`, quiet with -q, and a program's own choice elsewhere.
-            LOG.warning("scope: the result is partial: nothing came from %s", ", ".join(missing))
+            told = ", ".join(f"{site} ({said[site]})" if site in said else site for site in missing)
+            LOG.warning("scope: the result is partial: nothing came from %s", told)
 
 
 def watch(session: Any) -> Results:
@@ -62,6 +63,16 @@ def watch(session: Any) -> Results:
         requests_session.hooks["response"].append(results)
     found: Results = requests_session.adapters[_PREFIX]
     return found
+
+
+def _names(partial: str) -> list[str]:
+    return [unquote(site.strip()) for site in partial.split(",") if site.strip()]
+
+
+def _said(sites: str) -> dict[str, str]:
+    """What each site said: `Paris=200, Corte=unreached`, a status as `HTTP 200`."""
+    pairs = (pair.strip().rpartition("=") for pair in sites.split(","))
+    return {unquote(site): f"HTTP {what}" if what.isdigit() else what for site, _, what in pairs if site}
 
 
 def _stop_at_refusal(response: Response) -> None:

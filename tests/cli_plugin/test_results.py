@@ -31,6 +31,11 @@ def test_a_partial_result_is_told_once_for_each_set_of_sites(caplog: pytest.LogC
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
+def test_a_missing_site_is_told_with_what_it_said(caplog: pytest.LogCaptureFixture) -> None:
+    Results()(answer(X_Scope_Partial="Corte, Lyon", X_Scope_Sites="Paris=200, Corte=unreached, Lyon=503"))
+    assert caplog.messages == ["scope: the result is partial: nothing came from Corte (unreached), Lyon (HTTP 503)"]
+
+
 def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFixture) -> None:
     session = Session()
     results = watch(session)
