@@ -3,6 +3,7 @@ scope sent along for what the call causes."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from scopeproxy.execution.carrying import REQUEST_ID, Carriers, Found
@@ -48,20 +49,32 @@ class Calling:
         asked = None
         if found.token is not None:
             asked = Asked(call.request.service, call.site, found.token, found.entry)
+        try:
+            # What a token takes to be had or validated counts as well.
+            async with asyncio.timeout_at(travel.deadline):
+                ready = await self._ready(call, found, asked)
+        except TimeoutError:
+            return Unreached(call.site, False, "no token for it within the time that the call was given")
+        if not isinstance(ready, Request):
+            return ready
+        call = replace(call, request=ready)
+        if call.site == self._here:
+            return await self._delivery.deliver(self._here, call.request, travel)
+        return await self._elsewhere(call, travel, discovery)
+
+    async def _ready(self, call: Call, found: Found, asked: Asked | None) -> Request | Outcome:
+        """The request as the site may have it, or the outcome that stands in the way."""
         grant = await self._broker.grant(asked)
         if not isinstance(grant, Grant):
             return grant
-        call = replace(call, request=_granted(call.request, found.token, grant))
-        if call.site == self._here:
-            return await self._here_at_home(call, found, travel, grant.token)
-        return await self._elsewhere(call, travel, discovery)
-
-    async def _here_at_home(self, call: Call, found: Found, travel: Travel, token: Token | None) -> Outcome:
-        scope, request = carried(call.scope, call.request.service), call.request
-        # An id of ours that came with another scope must not reach the service: it would speak for that one.
-        if scope or is_minted(request.header(REQUEST_ID) or ""):
-            request = await self._carriers.attach(request, str(scope), found, token)
-        return await self._delivery.deliver(self._here, request, travel)
+        request = _granted(call.request, found.token, grant)
+        if call.site != self._here:
+            return request
+        scope, id_ = carried(call.scope, request.service), request.header(REQUEST_ID) or ""
+        if scope:
+            return await self._carriers.attach(request, str(scope), found, grant.token)
+        # The service calls nobody.  An id of ours that this call's scope did not come by stands for another one.
+        return request.without(REQUEST_ID) if is_minted(id_) and found.source != "request id" else request
 
     async def _elsewhere(self, call: Call, travel: Travel, discovery: bool) -> Outcome:
         request = call.request

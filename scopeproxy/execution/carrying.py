@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from scopeproxy.errors import Unauthorized
+from scopeproxy.execution.delivery import hops_of
 from scopeproxy.execution.ledger import Ledger, RequestEntry
 from scopeproxy.execution.tokens.validation import Validator
 from scopeproxy.lang.wire import from_header
@@ -21,6 +22,9 @@ from scopeproxy.planning.carriers import Tag, Tags, find_body_token, is_minted, 
 REQUEST_ID = "X-OpenStack-Request-ID"
 
 _DAY = 24 * 3600.0
+
+# Of a client's own request id, what is kept.
+_LONGEST_ID = 255
 
 # Whose token may speak for another project's work: the services' own.
 _SERVICE_ROLES = frozenset({"service", "admin"})
@@ -67,11 +71,12 @@ class Carriers:
         """Take the carriers off.  A tag that fails is Unauthorized; an id not ours, or not theirs, says nothing."""
         bare, token, tag = self._untagged(request, "X-Auth-Token")
         bare, subject, _ = self._untagged(bare, "X-Subject-Token")
-        found = Found(bare, token, subject, entry=self._here, client_id=request.header(REQUEST_ID))
+        client_id = (request.header(REQUEST_ID) or "")[:_LONGEST_ID] or None
+        found = Found(bare, token, subject, entry=self._here, client_id=client_id)
         header = request.header("X-Scope")
         if header is not None:
             return self._by_header(found, header, from_peer)
-        entry = await self._by_request_id(found, trusted=tag is not None)
+        entry = await self._by_request_id(found)
         if entry is not None:
             said = replace(found, scope=entry.scope, source="request id", client_id=entry.client_id)
             return replace(said, home=entry.home, entry=entry.entry, hops=entry.hops)
@@ -92,28 +97,27 @@ class Carriers:
         )
         if not from_peer:
             return said
-        hops = request.header("X-Scope-Hops") or "0"
         return replace(
             said,
             home=unquote(request.header("X-Scope-Home") or ""),
             entry=unquote(request.header("X-Scope-Entry") or "") or self._here,
-            hops=int(hops) if hops.isdigit() else 0,
+            hops=hops_of(request.headers),
         )
 
-    async def _by_request_id(self, found: Found, trusted: bool) -> RequestEntry | None:
+    async def _by_request_id(self, found: Found) -> RequestEntry | None:
         id_ = found.client_id
         if id_ is None or not is_minted(id_):
             return None
         entry = await self._ledger.request(id_)
-        if entry is None or trusted or found.token is None or entry.project is None:
+        if entry is None or found.token is None or not self._has_identity:
             return entry
         return entry if await self._may_speak_for(found.token, entry.project) else None
 
-    async def _may_speak_for(self, token: Token, project: str) -> bool:
+    async def _may_speak_for(self, token: Token, owner: str | None) -> bool:
         identity = await self._validator.identity(token, self._here)
         if not isinstance(identity, Identity):
             return False
-        return identity.project_id == project or bool(identity.roles & _SERVICE_ROLES)
+        return _owner(identity) == owner or bool(identity.roles & _SERVICE_ROLES)
 
     async def _by_tag(self, found: Found, tag: Tag) -> Found:
         text = tag.scope if tag.digest is None else await self._ledger.scope_of(tag.digest)
@@ -132,15 +136,16 @@ class Carriers:
 
     async def attach(self, request: Request, scope: str, found: Found, token: Token | None) -> Request:
         """The request with a request id of its own, and with the tag on its token, under both of which is the scope."""
-        now, project = self._now(), None
+        now, owner = self._now(), None
         if token is not None and self._has_identity:
             identity = await self._validator.identity(token, self._here)
-            project = identity.project_id if isinstance(identity, Identity) else None
+            # Nobody's: then the service will hardly accept the token either, and the tag alone carries the scope.
+            owner = _owner(identity) if isinstance(identity, Identity) else None
         # Whole days: the same token under the same scope gets the same tag, so that keystonemiddleware's cache works.
         expires = (now // _DAY + 2) * _DAY
         id_ = mint()
         await self._ledger.remember_request(
-            RequestEntry(id_, scope, found.home, found.entry, found.hops, project, found.client_id, now + _DAY)
+            RequestEntry(id_, scope, found.home, found.entry, found.hops, owner, found.client_id, now + _DAY)
         )
         request = request.with_header(REQUEST_ID, id_)
         if token is None or not self._has_identity:
@@ -149,3 +154,8 @@ class Carriers:
         if tagged.digest is not None:
             await self._ledger.remember_scope(tagged.digest, scope, expires)
         return request.with_header("X-Auth-Token", tagged.value)
+
+
+def _owner(identity: Identity) -> str:
+    """Whose calls an id is for: the token's project, or else its user."""
+    return identity.project_id or identity.user_id

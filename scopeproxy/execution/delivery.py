@@ -5,6 +5,7 @@ What services and peers are sent is decided here; the bytes leave by forwarding.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from scopeproxy.execution.forwarding import Forwarder, Outgoing
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.reading import discard
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, header, with_header, without
 from scopeproxy.model.topology import Endpoint, Topology, Url
@@ -59,7 +61,9 @@ class Delivery:
 
     async def deliver(self, site: str, request: Request, travel: Travel) -> Outcome:
         """Make the call.  A site that fails is a value; so is one whose proxy could not reach its own service."""
-        endpoint = self._topology.sites[site].services[request.service]
+        endpoint = self._topology.sites[site].services.get(request.service)
+        if endpoint is None:
+            return Unreached(site, False, f"it has no {request.service} service")
         at_home = site == self._here
         outgoing = (
             self._to_back(endpoint, request, travel) if at_home else self._to_peer(site, endpoint, request, travel)
@@ -67,10 +71,16 @@ class Delivery:
         with self._metrics.call_to(site, request.service) as observed:
             outcome = await self._forwarder.send(outgoing)
             if not at_home:
-                self._health.note(site, outcome)
-                outcome = _as_the_peer_tells(outcome)
+                self._learn(site, outcome, travel)
+                outcome = await _as_the_peer_tells(outcome)
             observed.outcome = outcome
         return outcome
+
+    def _learn(self, site: str, outcome: Outcome, travel: Travel) -> None:
+        # A caller who gives a call no time says nothing of the site.
+        late = travel.deadline is not None and asyncio.get_running_loop().time() >= travel.deadline
+        if isinstance(outcome, Reply) or not late:
+            self._health.note(site, outcome)
 
     def _to_back(self, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
         assert endpoint.back is not None, "the own site's backs are checked when the topology is read"
@@ -125,7 +135,6 @@ class Delivery:
 
 def hop_of(headers: Headers, to: str, service: str) -> Hop:
     """What is signed of a call to a site's service, as its headers have it."""
-    hops = header(headers, "X-Scope-Hops") or ""
     token = header(headers, "X-Auth-Token")
     return Hop(
         to=to,
@@ -134,17 +143,24 @@ def hop_of(headers: Headers, to: str, service: str) -> Hop:
         options=header(headers, "X-Scope-Options") or "",
         home=header(headers, "X-Scope-Home") or "",
         entry=header(headers, "X-Scope-Entry") or "",
-        hops=int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else 0,
+        hops=hops_of(headers),
         host=header(headers, "X-Forwarded-Host") or "",
         fingerprint="" if token is None else Token(token).fingerprint,
     )
 
 
-def _as_the_peer_tells(outcome: Outcome) -> Outcome:
+def hops_of(headers: Headers) -> int:
+    """How many sites a call has travelled over; 0 where that is not said, or makes no sense."""
+    hops = header(headers, "X-Scope-Hops") or ""
+    return int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else 0
+
+
+async def _as_the_peer_tells(outcome: Outcome) -> Outcome:
     """A peer that could not reach its own service says so: to `|` that is a site which was never reached."""
     if not isinstance(outcome, Reply) or outcome.status != 502:
         return outcome
     told = outcome.header("X-Scope-Sites") or ""
     if told.partition("=")[2] == "unreached":
+        await discard(outcome)
         return Unreached(outcome.site, False, "its proxy answers, but its service does not")
     return outcome

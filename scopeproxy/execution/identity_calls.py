@@ -13,6 +13,7 @@ from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect
 from scopeproxy.execution.runner import Result
+from scopeproxy.execution.tokens.broker import Asked, Grant, refused
 from scopeproxy.execution.tokens.login import LoginStrategy
 from scopeproxy.execution.tokens.signing_in import SignIn
 from scopeproxy.execution.tokens.validation import Validator
@@ -27,7 +28,8 @@ from scopeproxy.planning.planner import check
 
 _ANSWER_LIMIT = 4 * 1024 * 1024
 _LOGIN_LIMIT = 64 * 1024
-_WITH_CATALOG = frozenset({"/v3/auth/tokens", "/v3/auth/catalog"})
+_TOKENS = "/v3/auth/tokens"
+_WITH_CATALOG = frozenset({_TOKENS, "/v3/auth/catalog"})
 
 
 class IdentityCalls:
@@ -56,12 +58,15 @@ class IdentityCalls:
 
     async def unscoped(self, found: Found, travel: Travel) -> Reply:
         """A call without a scope: this site's keystone answers it."""
-        request = found.request
-        kind = classify(request).kind
-        if kind is Kind.LOGIN:
-            body = await hold(request.body, _LOGIN_LIMIT)
-            request = replace(request, body=Held(self._carriers.untag_login(body.data)))
+        request = await self.untagged(found.request)
         return await self._ask_issuer(self._here, request, found, travel)
+
+    async def untagged(self, request: Request) -> Request:
+        """The request with the tag taken off the token that its body may hold."""
+        if request.method != "POST" or classify(request).kind not in (Kind.LOGIN, Kind.TOKEN):
+            return request
+        body = await hold(request.body, _LOGIN_LIMIT)
+        return replace(request, body=Held(self._carriers.untag_login(body.data)))
 
     async def scoped(self, work: Work, found: Found, travel: Travel) -> Result:
         """A login under a scope, or a call about a token that was had by one."""
@@ -71,6 +76,20 @@ class IdentityCalls:
         issuer = await self._issuer(found.subject or found.token)
         reply = await self._ask_issuer(issuer, work.request, found, travel)
         return Result(reply, None, (reply,))
+
+    async def _speaking(self, issuer: str, request: Request, found: Found) -> Request | Reply:
+        """The request as its caller may make it at the issuer: another's token goes there by nobody's but its own."""
+        token = found.token
+        if issuer == self._here or token is None or found.subject in (None, token):
+            return request
+        grant = await self._strategy.grant(Asked("identity", issuer, token, found.entry))
+        if isinstance(grant, Grant) and grant.token is not None:
+            return request.with_header("X-Auth-Token", grant.token.value)
+        if isinstance(grant, Reply):
+            return grant
+        if isinstance(grant, Unreached):
+            raise SiteFailure(f"{issuer}: {grant.why}", 502)
+        return refused(Asked("identity", issuer, token, ""), f"the token was not issued by {issuer}")
 
     async def _log_in(self, work: Work, travel: Travel) -> Result:
         at = self._login_order(work.scope.location("identity"))
@@ -102,12 +121,16 @@ class IdentityCalls:
         return await self._delivery.deliver(site, request, replace(travel, scope="", options=""))
 
     async def _ask_issuer(self, issuer: str, request: Request, found: Found, travel: Travel) -> Reply:
-        outcome = await self._ask(travel, issuer, request)
+        speaking = await self._speaking(issuer, request, found)
+        if isinstance(speaking, Reply):
+            return speaking
+        outcome = await self._ask(travel, issuer, speaking)
         if isinstance(outcome, Unreached):
             raise SiteFailure(f"keystone at {issuer}: {outcome.why}", 504 if outcome.sent else 502)
-        if request.method == "DELETE" and outcome.ok and request.path == "/v3/auth/tokens" and found.subject:
+        path = request.path.rstrip("/")
+        if request.method == "DELETE" and outcome.ok and path == _TOKENS and found.subject:
             await self._strategy.revoke(found.subject.fingerprint)
-        if outcome.ok and request.path in _WITH_CATALOG and (self._rewrites or issuer != self._here):
+        if outcome.ok and path in _WITH_CATALOG and (self._rewrites or issuer != self._here):
             return await self._with_own_catalog(outcome, issuer)
         return outcome
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from scopeproxy.errors import CallerError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.bodies import Kept, hold
@@ -19,49 +19,26 @@ from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
-from scopeproxy.execution.records import Record, Records
+from scopeproxy.execution.records import Records
 from scopeproxy.execution.runner import Result, run
+from scopeproxy.execution.telling import Arrival as Arrival
+from scopeproxy.execution.telling import Story, Telling, mistake_of
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.scope import At, Scope
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.lang.wire import Options, parse_options
 from scopeproxy.model.identity import Identity
-from scopeproxy.model.messages import Body, Held, Outcome, Reply, Request, Unreached, without
+from scopeproxy.model.messages import Body, Held, Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning import merging
 from scopeproxy.planning.affinity import Affinity
-from scopeproxy.planning.carriers import mint, strip
-from scopeproxy.planning.faults import fault
-from scopeproxy.planning.intent import Intent, Kind, classify
+from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Work
 from scopeproxy.planning.planner import check_loop, make_plan, where
-from scopeproxy.planning.rewriting import SCOPE_RESPONSE, end_to_end, visited, with_via
+from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.selectors import expand
 
 # What a merge cannot honour yet: a tag of one site's answer says nothing of the merged one.
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A call as it came in.  `peer`: the site whose proxy signed it; None: a client's, or a service's."""
-
-    request: Request
-    client: str
-    scheme: str = "http"
-    peer: str | None = None
-
-
-@dataclass(slots=True)
-class _Story:
-    """What is told of a call at its end; filled in on the way."""
-
-    id: str = field(default_factory=mint)
-    found: Found | None = None
-    intent: Intent | None = None
-    plan: str = ""
-    result: Result | None = None
-    project: str | None = None
 
 
 class Journey:
@@ -84,44 +61,53 @@ class Journey:
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
         self._delivery, self._carriers, self._calling = delivery, carriers, calling
-        self._identity, self._health, self._metrics = identity, health, metrics
-        self._records, self._affinity, self._now = records, affinity, now
+        self._identity, self._health, self._metrics, self._affinity = identity, health, metrics, affinity
+        self._telling = Telling(topology, here, metrics, records, now)
         self._settings = topology.sites[here].proxy
 
     async def answer(self, arrival: Arrival) -> Reply:
         """The answer to a call; mistakes and failures are answers too, in the shape of the called service."""
-        story, began = _Story(), time.perf_counter()
+        story, began = Story(), time.perf_counter()
         error: ScopeProxyError | None = None
         self._metrics.calls_in_flight.inc()
         try:
             reply = await self._answer(arrival, story)
-        except ScopeProxyError as mistake:
-            error, reply = mistake, self._fault(arrival.request.service, mistake)
+        except Exception as failure:
+            error = mistake_of(failure, story.id)
+            reply = self._telling.fault(arrival.request.service, error)
         finally:
             self._metrics.calls_in_flight.dec()
-        reply = self._finished(reply, story)
-        self._note(arrival, story, reply, error, time.perf_counter() - began)
+        reply = self._telling.finished(reply, story)
+        self._telling.note(arrival, story, reply, error, time.perf_counter() - began)
         return reply
 
-    async def _answer(self, arrival: Arrival, story: _Story) -> Reply:
+    async def _answer(self, arrival: Arrival, story: Story) -> Reply:
         found = story.found = await self._carriers.find(arrival.request, arrival.peer is not None)
         if found.scope is None:
-            return await self._unscoped(arrival, found)
+            return await self._unscoped(arrival, found, story)
         result = story.result = await self._scoped(arrival, found, story)
         if result.reply is None:
             raise result.error or SiteFailure("no answer")
         return result.reply
 
+    def refusal(self, service: str, error: ScopeProxyError) -> Reply:
+        """The answer to a call that does not get as far as a journey."""
+        return self._telling.fault(service, error)
+
     # ---- unscoped: straight through
 
-    async def _unscoped(self, arrival: Arrival, found: Found) -> Reply:
+    async def _unscoped(self, arrival: Arrival, found: Found, story: Story) -> Reply:
         travel = self._travel(arrival, found)
         if found.request.service == "identity":
             return await self._identity.unscoped(found, travel)
         outcome = await self._delivery.deliver(self._here, found.request, travel)
-        if isinstance(outcome, Unreached):
-            raise SiteFailure(f"{self._here}: {outcome.why}", 504 if outcome.sent else 502)
-        return outcome
+        if not isinstance(outcome, Unreached):
+            return outcome
+        failure = SiteFailure(f"{self._here}: {outcome.why}", 504 if outcome.sent else 502)
+        if arrival.peer is not None:
+            # Another site's proxy wants to know whether the service was reached at all.
+            story.result = Result(None, failure, (outcome,))
+        raise failure
 
     def _travel(self, arrival: Arrival, found: Found, deadline: float | None = None) -> Travel:
         own = self._topology.sites[self._here].services[arrival.request.service].front
@@ -139,7 +125,7 @@ class Journey:
 
     # ---- scoped: plan and run
 
-    async def _scoped(self, arrival: Arrival, found: Found, story: _Story) -> Result:
+    async def _scoped(self, arrival: Arrival, found: Found, story: Story) -> Result:
         check_loop(self._here, found.hops, visited(arrival.request.headers) if arrival.peer else ())
         options = parse_options(found.options)
         deadline = asyncio.get_running_loop().time() + self._patience(options)
@@ -149,7 +135,7 @@ class Journey:
         if work.intent.kind in (Kind.LOGIN, Kind.TOKEN):
             story.plan = "the token's issuer" if work.intent.kind is Kind.TOKEN else "a login at every site"
             return await self._identity.scoped(work, found, travel)
-        caller = await self._caller(work, found)
+        caller = await self._caller(work, found, deadline)
         story.project = caller.project_id if caller else None
         work = self._with_affinity(work, caller)
         plan = make_plan(work, self._topology, _own_ids(caller))
@@ -183,8 +169,8 @@ class Journey:
         scope = self._scope(found.scope or "", request.service, peer)
         if "json" in (request.header("Content-Type") or "").lower():
             request = replace(request, body=await hold(request.body, limits.buffered_body))
-        if request.service == "identity" and isinstance(request.body, Held):
-            request = replace(request, body=Held(self._carriers.untag_login(request.body.data)))
+        if request.service == "identity":
+            request = await self._identity.untagged(request)
         policy = options.on_partial or self._settings.partial
         intent = classify(request)
         return Work(
@@ -195,13 +181,9 @@ class Journey:
             options,
             policy,
             self._settings.quota_moves_on,
-            self._shape(request.service),
+            self._telling.shape(request.service),
             self._topology.prefixes(request.service),
         )
-
-    def _shape(self, service: str) -> str | None:
-        own = self._topology.own_services.get(service)
-        return own.fault if own else None
 
     def _scope(self, text: str, service: str, peer: str | None) -> Scope:
         scope = parse(text, self._vocabulary)
@@ -220,12 +202,18 @@ class Journey:
             return declared
         return self._health.round_trip(other if one == self._here else one)
 
-    async def _caller(self, work: Work, found: Found) -> Identity | None:
+    async def _caller(self, work: Work, found: Found, deadline: float | None) -> Identity | None:
         """Who calls, where that matters: to references and to affinity."""
         if found.token is None or not self._topology.has_identity or work.intent.kind is Kind.DISCOVERY:
             return None
         local = where(work) == At(self._here)
-        return None if local and not work.intent.writes else await self._identity.identity(found.token)
+        if local and not work.intent.writes:
+            return None
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._identity.identity(found.token)
+        except TimeoutError:
+            return None
 
     def _with_affinity(self, work: Work, caller: Identity | None) -> Work:
         location, service = where(work), work.request.service
@@ -248,75 +236,6 @@ class Journey:
             kept = Kept(request.body, limits.buffered_body, limits.spooled_body)
             return kept, kept
         return await hold(request.body, limits.buffered_body), None
-
-    # ---- telling
-
-    def refusal(self, service: str, error: ScopeProxyError) -> Reply:
-        """The answer to a call that does not get as far as a journey."""
-        return replace(self._fault(service, error), rest=None)
-
-    def _fault(self, service: str, error: ScopeProxyError) -> Reply:
-        headers, body = fault(service, error.status, str(error), shape=self._shape(service))
-        if error.status == 401:
-            keystone = self._topology.sites[self._here].services.get("identity")
-            uri = f'Keystone uri="{keystone.front}"' if keystone else "Keystone"
-            headers = (*headers, ("WWW-Authenticate", uri))
-        return Reply(self._here, error.status, headers, body)
-
-    def _finished(self, reply: Reply, story: _Story) -> Reply:
-        """The reply as the client gets it: without what is between proxies, with what was done to the call."""
-        headers = without(end_to_end(reply.headers), *SCOPE_RESPONSE)
-        headers = tuple((name, strip(value)) if name.lower() in _TOKENS else (name, value) for name, value in headers)
-        headers = with_via(headers, self._here)
-        result = story.result
-        if story.found is not None and story.found.scope is not None:
-            headers = (*headers, ("X-Scope-Request-Id", story.id))
-        if result is not None and result.asked:
-            headers = (*headers, ("X-Scope-Sites", merging.sites_header(result.asked)))
-            if result.partial:
-                headers = (*headers, ("X-Scope-Partial", merging.partial_header(result.partial)))
-            if len(result.replicas) > 1:
-                headers = (*headers, ("X-Scope-Replicas", merging.replicas_header(result.replicas)))
-        return replace(reply, headers=headers)
-
-    def _note(self, arrival: Arrival, story: _Story, reply: Reply, error: ScopeProxyError | None, took: float) -> None:
-        found, result, request = story.found, story.result, arrival.request
-        scope = found.scope if found else request.header("X-Scope")
-        intent = (story.intent or classify(request)).kind.value
-        scoped = "no" if scope is None else "yes"
-        outcome = "refused" if error is not None and isinstance(error, CallerError) else f"{reply.status // 100}xx"
-        self._metrics.calls.labels(request.service, intent, scoped, outcome).inc()
-        self._metrics.call_seconds.labels(request.service, intent, scoped).observe(took)
-        asked = result.asked if result else ()
-        self._records.note(
-            Record(
-                id=story.id,
-                at=self._now(),
-                site=self._here,
-                service=request.service,
-                method=request.method,
-                path=request.path,
-                status=reply.status,
-                seconds=round(took, 6),
-                scope=scope,
-                source=found.source if found else "",
-                client_id=found.client_id if found else None,
-                peer=arrival.peer,
-                intent=intent,
-                plan=story.plan,
-                sites={one.site: _came(one) for one in asked},
-                partial=result.partial if result else (),
-                error=str(error) if error else None,
-                project=story.project,
-            )
-        )
-
-
-_TOKENS = frozenset({"x-auth-token", "x-subject-token"})
-
-
-def _came(outcome: Outcome) -> str:
-    return str(outcome.status) if isinstance(outcome, Reply) else outcome.why
 
 
 def _project(caller: Identity | None) -> str:

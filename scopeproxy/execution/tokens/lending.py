@@ -6,17 +6,20 @@ the proxy of Paris holds.  It is lent to the site that shows the token which it 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
+from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect
 from scopeproxy.execution.tokens.broker import Asked
 from scopeproxy.execution.tokens.validation import Ask, Validator
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
-from scopeproxy.model.messages import Request, Unreached
+from scopeproxy.model.messages import Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.credentials import TOKEN, withheld
 
@@ -38,9 +41,19 @@ class Lending:
     ) -> None:
         self._topology, self._here, self._ask, self._ledger = topology, here, ask, ledger
         self._validator, self._now = validator, now
+        self._borrowing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | None:
-        """A call under way here needs a third site's token: the proxy at which the client logged in has it."""
+    async def borrow(self, asked: Asked) -> Login | Unreached | None:
+        """A call under way here needs a third site's token: the proxy at which the client logged in has it.
+
+        One question at a time for each token: what the first one gets is there for the next."""
+        async with self._borrowing.setdefault(asked.token.fingerprint, asyncio.Lock()):
+            known = await self._ledger.login(asked.token.fingerprint)
+            if known is not None and asked.site in known.sites:
+                return known
+            return await self._borrow(asked, known)
+
+    async def _borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | None:
         entry = self._topology.sites.get(asked.entry)
         if entry is None or not entry.services:
             return known
@@ -48,6 +61,8 @@ class Lending:
         target = f"{PEER_TOKEN}?site={quote(asked.site, safe='')}"
         request = Request(service, "GET", target, (("X-Auth-Token", asked.token.value), ("Accept", "application/json")))
         outcome = await collect(await self._ask(asked.entry, request), _ANSWER_LIMIT)
+        if isinstance(outcome, Reply) and outcome.status >= 500:
+            outcome = Unreached(asked.entry, True, f"HTTP {outcome.status}")
         if isinstance(outcome, Unreached):
             return Unreached(asked.site, False, f"{asked.entry}, which keeps the login, cannot be asked: {outcome.why}")
         told = outcome.json if outcome.status == 200 else None
@@ -69,7 +84,9 @@ class Lending:
         return login
 
     async def lend(self, peer: str, token: Token, site: str) -> SiteToken | FailedLogin | None:
-        """What a peer is told that works on a call of ours and shows the token which it was given for it."""
+        """What a peer is told that works on a call of ours and shows the token which it was given for it.
+
+        None: nothing.  Raises SiteFailure when the issuer of the client's token cannot be asked about that."""
         login = await self._ledger.login_by_site_token(token.fingerprint)
         held = login.sites.get(peer) if login else None
         if login is None or not isinstance(held, SiteToken) or held.token.fingerprint != token.fingerprint:
@@ -82,7 +99,9 @@ class Lending:
         if not isinstance(clients, SiteToken):
             return None
         vouched = await self._validator.identity(clients.token, login.issuer)
-        return there if isinstance(vouched, Identity) else None
+        if isinstance(vouched, Unreached):
+            raise SiteFailure(f"{login.issuer}, which issued the client's token, cannot be asked: {vouched.why}", 503)
+        return there if vouched is not None else None
 
 
 def told_site(site: str, told: Mapping[str, Any]) -> SiteToken | FailedLogin | None:

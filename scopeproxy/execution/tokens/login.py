@@ -2,6 +2,10 @@
 
 The tokens are in the ledger under the fingerprint of the client's.  Passwords are never kept: when a token is missing
 or has expired, the client is told 401 and logs in again, as clients do.
+
+When the client's token is revoked, so are the sites' for it, there and here.  When it expires, they are only forgotten
+(Ledger.purge): nobody but the ledger knew them, they end by themselves as soon, and a service at their site may still
+be at work with one, which a revocation would break off.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ class LoginStrategy:
         held = login is not None and asked.site in login.sites
         if held or asked.site == self._here or asked.entry in ("", self._here):
             return login
-        return await self._lending.borrow(asked, login)
+        return await self._lending.borrow(asked)
 
     async def _unvouched(self, asked: Asked, login: Login) -> Outcome | None:
         """The outcome that stands when the issuer does not vouch for the client's token just now; None: it does."""
@@ -88,7 +92,7 @@ class LoginStrategy:
             url = site.services[asked.service].front
             reason = withheld(TOKEN, self._topology.sites[self._here], site, url)
             return refused(asked, reason) if reason else Grant(there.token, own_ids(login.identity, there.identity))
-        if there.status is None:
+        if _could_not_answer(there):
             recent = self._now() - there.at < _STILL_UNREACHED or self._health.believed_down(asked.site)
             if recent:
                 return Unreached(asked.site, False, f"no login there: {there.why}")
@@ -112,3 +116,8 @@ class LoginStrategy:
         await collect(
             await self._ask(entry.site, Request("identity", "DELETE", "/v3/auth/tokens", both)), _ANSWER_LIMIT
         )
+
+
+def _could_not_answer(failure: FailedLogin) -> bool:
+    """Whether the site was down, rather than against it."""
+    return failure.status is None or failure.status == 429 or failure.status >= 500

@@ -71,7 +71,7 @@ class SignIn:
         if identity is None or value is None or not isinstance(body, dict):
             return LoggedIn(first, (first,))
         token = Token(value)
-        self._validator.vouched(token, identity)
+        self._validator.vouched(token, identity, first.site)
         others = [site for site in cover if site != first.site]
         results = await self._everywhere(body, answer, others, ask)
         sites: dict[str, SiteToken | FailedLogin] = {first.site: SiteToken(first.site, token, identity)}
@@ -83,6 +83,8 @@ class SignIn:
     def _as_entry(self, reply: Reply) -> Reply:
         """The client sees the entry's catalog and regions, whichever site issued the token."""
         sites = self._topology.sites
+        if reply.site == self._here and sites[self._here].proxy.catalog != "rewrite":
+            return reply
         body = rewrite_token_answer(reply.body, sites[reply.site], sites[self._here])
         headers = (*without(reply.headers, "Content-Length"), ("Content-Length", str(len(body))))
         return replace(reply, headers=headers, body=body)
@@ -105,7 +107,7 @@ class SignIn:
             return refusal
         try:
             body = elsewhere(request.json, known.json, None)
-        except NotReplayable:
+        except (NotReplayable, KeyError, TypeError):
             return refusal
         return await self._post(refusal.site, replace(request, body=Held(json.dumps(body).encode())), ask)
 
@@ -150,6 +152,8 @@ class SignIn:
             theirs = elsewhere(body, answer, parent)
         except NotReplayable as error:
             return self._failed(site, 401, str(error))
+        except (KeyError, TypeError):
+            return self._failed(site, 401, "the first login's answer does not tell who logged in")
         data = json.dumps(theirs).encode()
         request = Request("identity", "POST", "/v3/auth/tokens", _JSON, Held(data))
         outcome = await self._post(site, request, ask)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from weakref import WeakValueDictionary
+from dataclasses import dataclass
 
 from scopeproxy.execution.reading import collect
 from scopeproxy.model.identity import Identity, Token
@@ -18,34 +18,50 @@ from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.planning.logins import identity_of
 
 Ask = Callable[[str, Request], Awaitable[Outcome]]
+Answer = Identity | Unreached | None
 
 _REMEMBERED = 10_000
 _ANSWER_LIMIT = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Vouched:
+    """What an issuer said of a token, and when."""
+
+    issuer: str
+    identity: Identity
+    at: float
+
+
 class Validator:
-    """Asks issuers, and remembers a good answer for `within` seconds.  `ask` makes one unscoped call to a site."""
+    """Asks issuers, and remembers a good answer for `within` seconds.  `ask` makes one unscoped call to a site.
+
+    A token is good at its issuer: what one site said of it is no answer for another.
+    """
 
     def __init__(self, ask: Ask, within: float, now: Callable[[], float] = time.time) -> None:
         self._ask, self._within, self._now = ask, within, now
-        self._known: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
-        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._known: OrderedDict[str, _Vouched] = OrderedDict()
+        self._asking: dict[tuple[str, str], asyncio.Future[Answer]] = {}
 
-    async def identity(self, token: Token, issuer: str) -> Identity | Unreached | None:
+    async def identity(self, token: Token, issuer: str) -> Answer:
         """Who the token speaks for; None: it is not good (any more); Unreached: its issuer cannot be asked."""
-        lock = self._asking.setdefault(token.fingerprint, asyncio.Lock())
-        async with lock:
-            known = self._known.get(token.fingerprint)
-            if known is not None and self._now() - known[1] < self._within and known[0].expires > self._now():
-                return known[0]
-            answer = await self._validate(token, issuer)
-            if isinstance(answer, Identity):
-                self.vouched(token, answer)
-            return answer
+        key = (token.fingerprint, issuer)
+        while True:
+            known = self._fresh(token, issuer)
+            if known is not None:
+                return known
+            asking = self._asking.get(key)
+            if asking is None:
+                return await self._asked_once(key, token, issuer)
+            # Whoever came first asks for all, and a failure is shared too: in turn, each would wait for its own.
+            await asyncio.wait((asking,))
+            if not asking.cancelled():
+                return asking.result()
 
-    def vouched(self, token: Token, identity: Identity) -> None:
+    def vouched(self, token: Token, identity: Identity, issuer: str) -> None:
         """The issuer has just said so: a login's answer, say."""
-        self._known[token.fingerprint] = (identity, self._now())
+        self._known[token.fingerprint] = _Vouched(issuer, identity, self._now())
         self._known.move_to_end(token.fingerprint)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
@@ -54,7 +70,27 @@ class Validator:
         """The token was revoked."""
         self._known.pop(fingerprint, None)
 
-    async def _validate(self, token: Token, issuer: str) -> Identity | Unreached | None:
+    def _fresh(self, token: Token, issuer: str) -> Identity | None:
+        known, now = self._known.get(token.fingerprint), self._now()
+        if known is None or known.issuer != issuer:
+            return None
+        return known.identity if now - known.at < self._within and known.identity.expires > now else None
+
+    async def _asked_once(self, key: tuple[str, str], token: Token, issuer: str) -> Answer:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asking[key] = answer
+        try:
+            said = await self._validate(token, issuer)
+            if isinstance(said, Identity):
+                self.vouched(token, said, issuer)
+            answer.set_result(said)
+            return said
+        finally:
+            del self._asking[key]
+            # Whoever waits takes over when this call ends without an answer: its client left, say.
+            answer.cancel()
+
+    async def _validate(self, token: Token, issuer: str) -> Answer:
         both = (("X-Auth-Token", token.value), ("X-Subject-Token", token.value), ("Accept", "application/json"))
         request = Request("identity", "GET", "/v3/auth/tokens?nocatalog", both)
         outcome = await collect(await self._ask(issuer, request), _ANSWER_LIMIT)

@@ -1,0 +1,214 @@
+"""Three sites, each with its proxy, on real sockets; and the proof that no log of ours held a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from scopeproxy.edges.app import App
+from scopeproxy.edges.config import load
+from scopeproxy.emulator.cloud import EmulatedCloud
+from scopeproxy.emulator.recorder import Record
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.carriers import SEPARATOR
+
+SITES = ("Paris", "Corte", "Marseille")
+PASSWORD = "correct-horse-battery-staple"
+
+
+@dataclass
+class Answer:
+    """What a client was given; header names in lower case."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def token(self) -> str:
+        assert self.status == 201, self.body
+        return self.headers["x-subject-token"]
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """X-Scope-Sites."""
+        return dict(part.split("=") for part in self.headers.get("x-scope-sites", "").split(", ") if part)
+
+
+def password_login(
+    user: str = "alice", password: str = PASSWORD, project: str | None = "demo", domain: str = "default"
+) -> dict[str, Any]:
+    where = {"id": domain}
+    who = {"name": user, "domain": where, "password": password}
+    auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": who}}}
+    if project:
+        auth["scope"] = {"project": {"name": project, "domain": where}}
+    return {"auth": auth}
+
+
+@dataclass
+class Cloud:
+    """The emulated cloud, its proxies, and a client."""
+
+    emulated: EmulatedCloud
+    topology: Topology
+    session: aiohttp.ClientSession
+    apps: dict[str, App] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+
+    async def call(
+        self,
+        site: str,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        scope: str | None = None,
+        token: str | None = None,
+        body: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One call to the front of a service at a site."""
+        given = {"X-Scope": scope, "X-Auth-Token": token, **(headers or {})}
+        sent = {name: value for name, value in given.items() if value is not None}
+        url = self.emulated.site(site).fronts[service] + path
+        async with self.session.request(
+            method, url, json=body, data=data, headers=sent, allow_redirects=False
+        ) as reply:
+            return Answer(reply.status, await reply.read(), {k.lower(): v for k, v in reply.headers.items()})
+
+    async def log_in(self, site: str = "Paris", scope: str | None = None, **who: Any) -> Answer:
+        return await self.call(site, "identity", "POST", "/v3/auth/tokens", scope=scope, body=password_login(**who))
+
+    async def token(self, scope: str | None = None, site: str = "Paris", **who: Any) -> str:
+        return (await self.log_in(site, scope, **who)).token
+
+    def mark(self) -> int:
+        return len(self.emulated.recorder)
+
+    def seen(self, since: int, service: str | None = None, site: str | None = None) -> list[Record]:
+        """What services received since a mark."""
+        records = self.emulated.recorder.since(since)
+        return [r for r in records if service in (None, r.service) and site in (None, r.site)]
+
+    async def settle(self, server: str, site: str, token: str) -> dict[str, Any]:
+        """Let the work that nova does in the background end, and show the server."""
+        for _ in range(500):
+            shown = await self.call(site, "compute", "GET", f"/v2.1/servers/{server}", token=token)
+            if shown.json["server"]["status"] != "BUILD":
+                return dict(shown.json["server"])
+        raise AssertionError("the server is still being built")
+
+    async def boot(self, scope: str, token: str, image: str, site: str = "Paris", **more: Any) -> Answer:
+        flavor = next(iter(self.emulated.site(site).nova.flavors.items))
+        server = {"name": "vm", "flavorRef": flavor, "imageRef": image, "networks": "auto"}
+        return await self.call(
+            site, "compute", "POST", "/v2.1/servers", scope=scope, token=token, body={"server": server}, **more
+        )
+
+    def image(self, name: str) -> str:
+        return self.images[name]
+
+    async def use(self, site: str | None = None, **proxy: Any) -> None:
+        """Serve with other settings, at one site or at all."""
+        sites = {
+            name: replace(row, proxy=replace(row.proxy, **proxy)) if site in (None, name) else row
+            for name, row in self.topology.sites.items()
+        }
+        await self.serve(replace(self.topology, sites=sites))
+
+    async def serve(self, topology: Topology) -> None:
+        self.topology = topology
+        for app in self.apps.values():
+            await app.use(topology)
+
+    async def restart(self, site: str) -> None:
+        await self.apps.pop(site).stop()
+        await self.start(site)
+        await self.up()
+
+    async def start(self, site: str) -> None:
+        self.apps[site] = App(self.topology, site)
+        await self.apps[site].start()
+
+    async def up(self) -> None:
+        """Links are whole, and every proxy knows that the others answer."""
+        self.emulated.links.heal()
+        for app in self.apps.values():
+            for peer in app.house.health.peers:
+                await app.house.health.probe(peer, app.house.probe)
+
+    def secrets(self) -> set[str]:
+        issued = {value for site in self.emulated.sites for value in site.keystone.issued._issued}
+        return issued | {PASSWORD, SEPARATOR}
+
+
+class _Heard(logging.Handler):
+    """Everything that was logged, as text with its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = logging.Formatter("%(name)s %(levelname)s %(message)s").format(record)
+        self.lines.append(line)
+        if record.levelno >= logging.ERROR:
+            self.errors.append(line)
+
+
+@pytest.fixture
+def heard() -> Iterator[_Heard]:
+    """What our loggers said, at their most talkative; and what asyncio and aiohttp complained of."""
+    handler = _Heard()
+    loggers = [logging.getLogger(name) for name in ("scopeproxy", "asyncio", "aiohttp")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+    loggers[0].setLevel(logging.DEBUG)
+    yield handler
+    for logger, level in zip(loggers, before, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path, heard: _Heard) -> AsyncIterator[Cloud]:
+    async with EmulatedCloud(SITES, tmp_path) as emulated, aiohttp.ClientSession() as session:
+        for site in emulated.sites:
+            directory = site.keystone.directory
+            directory.passwords[directory.named("users", "alice")["id"]] = PASSWORD
+        cloud = Cloud(emulated, load(emulated.topology_path), session)
+        for site, image in (("Marseille", "Debian"), ("Corte", "OnlyCorte"), ("Paris", "OnlyParis")):
+            cloud.images[image] = emulated.site(site).seed_image(image)["id"]
+        for site in SITES:
+            await cloud.start(site)
+        await cloud.up()
+        issued: set[str] = set()
+        try:
+            yield cloud
+            issued = cloud.secrets()
+        finally:
+            for app in cloud.apps.values():
+                await app.stop()
+        told = [line for line in heard.lines if any(secret in line for secret in issued)]
+        assert not told, f"a secret was logged: {told}"
+        assert not heard.errors, heard.errors
+
+
+@pytest.fixture
+def login_body() -> Callable[..., dict[str, Any]]:
+    return password_login
