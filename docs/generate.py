@@ -101,7 +101,10 @@ def special_requests() -> str:
 
 
 def verdict_table() -> str:
-    rows = [(row.outcome, row.reads.value, row.writes.value) for row in verdicts.TABLE]
+    # A list is no write.
+    rows = [
+        (row.outcome, row.reads.value, "–" if row is verdicts.EMPTY else row.writes.value) for row in verdicts.TABLE
+    ]
     return table(("outcome at a site", "reads", "writes"), rows)
 
 

@@ -208,6 +208,18 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_target_of_make_exists(page: Path) -> None:
+    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE))
+    assert named <= set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+
+
+def test_a_release_note_is_one_item() -> None:
+    for note in (ROOT / "releasenotes" / "notes").iterdir():
+        assert re.fullmatch(r"[a-z0-9-]+\.(upgrade|feature|fix)\.md", note.name)
+        assert re.findall(r"^\S", note.read_text("utf-8"), re.MULTILINE) == ["-"], note.name
+
+
 @pytest.mark.parametrize("page", OURS, ids=lambda page: page.name)
 def test_lines_are_short(page: Path) -> None:
     lines = re.sub(r"<!-- generated.*?<!-- end -->", "", page.read_text("utf-8"), flags=re.DOTALL).splitlines()
