@@ -25,7 +25,6 @@ from scopeproxy.model.topology import Address, Timeouts, Url
 _KEEP_ALIVE = 4.0
 
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,14 @@ class Forwarder:
         try:
             async with asyncio.timeout_at(patience.until()) as patience.timer:
                 response = await self._request(outgoing, patience)
-        except _NEVER_SENT as error:
-            return Unreached(outgoing.site, False, _why(error))
+        except aiohttp.ConnectionTimeoutError as error:
+            return Unreached(outgoing.site, patience.connected, _why(error))
         except TimeoutError:
             return Unreached(outgoing.site, patience.connected, patience.why())
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Unreached(outgoing.site, True, _why(error))
+            return Unreached(outgoing.site, patience.connected, patience.broken or _why(error))
+        finally:
+            patience.timer = None
         headers = tuple(
             (name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in response.raw_headers
         )
@@ -95,7 +96,7 @@ class Forwarder:
         assert self._session is not None, "open() comes first"
         root = outgoing.root
         address = self._routes.get(root.address, root.address)
-        url = URL(f"{root.scheme}://{address}{root.path}{outgoing.target}", encoded=True)
+        url = URL(f"{root.scheme}://{address}/", encoded=True)
         options: dict[str, Any] = {}
         if root.scheme == "https":
             options["server_hostname"] = root.address.host
@@ -104,38 +105,63 @@ class Forwarder:
         return await self._session.request(
             outgoing.method,
             url,
-            headers=CIMultiDict(outgoing.headers),
             data=None if empty else body.data if isinstance(body, Held) else patience.watch(body),
             chunked=True if body.length is None else None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=outgoing.timeouts.connect, sock_read=outgoing.timeouts.answer
+                total=None, connect=outgoing.timeouts.connect, sock_read=outgoing.timeouts.answer
             ),
             **options,
         )
 
 
 class _Patience:
-    """How long one request may still take.  A body on its way earns more time with each chunk that gets through."""
+    """How long one request may still take.  A body on its way earns more time with each chunk that gets through.
+
+    `target` and `headers`: what it must have, to the letter; `connected`: whether anything may have been sent; `broken`: how the client's body broke off, if it did.
+    """
 
     def __init__(self, outgoing: Outgoing) -> None:
         self._loop = asyncio.get_running_loop()
         self._deadline, self._answer = outgoing.deadline, outgoing.timeouts.answer
+        self.target, self.headers = outgoing.root.path + outgoing.target, outgoing.headers
         self.timer: asyncio.Timeout | None = None
         self.connected = False
+        self.broken = ""
 
     def until(self) -> float:
         patient = self._loop.time() + self._answer
         return patient if self._deadline is None else min(patient, self._deadline)
 
     def why(self) -> str:
+        if self._deadline is not None and self._loop.time() >= self._deadline:
+            return "no answer within the time that the call was given"
         return f"no answer within {self._answer:g} s"
 
-    async def watch(self, body: Body) -> AsyncIterator[bytes]:
-        async for chunk in body.open():
-            yield chunk
-            if self.timer is not None:
-                self.timer.reschedule(self._loop.time() + self._answer)
+    def watch(self, body: Body) -> _Watched:
+        return _Watched(body, self)
+
+    def earn(self) -> None:
+        # Once the answer's head is here nobody waits with this timer, although the body may still be on its way.
+        if self.timer is not None:
+            self.timer.reschedule(self._loop.time() + self._answer)
+
+
+class _Watched:
+    """A body being sent.  Each attempt gets it from its first byte, or not at all: aiohttp repeats a PUT by itself when
+    a pooled connection turns out closed, and half a body must never pass for a whole one."""
+
+    def __init__(self, body: Body, patience: _Patience) -> None:
+        self._body, self._patience = body, patience
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._body.open():
+                yield chunk
+                self._patience.earn()
+        except ConnectionError as error:
+            self._patience.broken = str(error)
+            raise
 
 
 _current: ContextVar[_Patience] = ContextVar("the request that this task is sending")
@@ -145,21 +171,21 @@ class _ExactRequest(aiohttp.ClientRequest):
     """A request that goes out with the headers in the order, and with the target in the form, in which they came."""
 
     def update_headers(self, headers: Any) -> None:
-        self.headers = CIMultiDict(headers)
+        # Not what the session makes of them: it takes `x-A` and `X-a` for two names and keeps one of them.
+        self.headers = CIMultiDict(_current.get().headers)
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        _current.get().connected = True
-        self.url = _ExactUrl(self.url)  # type: ignore[assignment]
+        patience = _current.get()
+        patience.connected = True
+        self.url = _ExactUrl(self.url, patience.target)  # type: ignore[assignment]
         return await super().send(conn)
 
 
 class _ExactUrl:
-    """yarl drops a lone `?` at the end and takes `#` for a fragment; a proxy may not."""
+    """The target as it came: yarl drops a lone `?` at its end and takes `#` for a fragment; a proxy may not."""
 
-    def __init__(self, url: URL) -> None:
-        self._url = url
-        text = str(url)
-        self.raw_path_qs = text[text.index("/", len(url.scheme) + 3) :]
+    def __init__(self, url: URL, target: str) -> None:
+        self._url, self.raw_path_qs = url, target
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._url, name)
