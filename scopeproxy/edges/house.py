@@ -37,11 +37,15 @@ from scopeproxy.planning.signing import NonceMemory
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """What outlives a topology: what was learned and counted."""
+    """What outlives a topology: what was learned and counted.
+
+    `several`: whether other processes serve the same site, by the same ledger.
+    """
 
     ledger: Ledger
     tags: Tags
     metrics: Metrics
+    several: bool = False
     records: Records = field(default_factory=Records)
     affinity: Affinity = field(default_factory=Affinity)
     seen: NonceMemory = field(default_factory=NonceMemory)
@@ -86,7 +90,8 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
         lasting.metrics, lasting.records, lasting.affinity,
     )  # fmt: skip
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
-    peers = Peers(topology, here, keys.get, lasting.seen)
+    first_time = lasting.ledger.first_time if lasting.several else None
+    peers = Peers(topology, here, keys.get, lasting.seen, first_time)
     opened = {door.address: door for door in doors(site)}
     return House(
         topology, site, opened, journey, peers, well_known, health, forwarder, partial(_probe, delivery, topology)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from scopeproxy.errors import Forbidden
 from scopeproxy.execution.delivery import hop_of
 from scopeproxy.model.messages import Headers, header
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning.signing import SIGNATURE, NonceMemory, verify
+from scopeproxy.planning.signing import SIGNATURE, WINDOW, NonceMemory, verify
+
+# Of a signature and when it may be forgotten: whether no other process of this site has honoured it.
+FirstTime = Callable[[str, float], Awaitable[bool]]
 
 
 class Peers:
-    """Checks signatures for one site.  `key_of`: the key shared with a site."""
+    """Checks signatures for one site.  `key_of`: the key shared with a site; `first_time`: where several processes
+    serve the site, because `seen` is the memory of one."""
 
     def __init__(
         self,
@@ -21,18 +25,27 @@ class Peers:
         here: str,
         key_of: Callable[[str], bytes | None],
         seen: NonceMemory,
+        first_time: FirstTime | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._key_of, self._seen, self._now = topology, here, key_of, seen, now
+        self._first_time = first_time
         self._trust = topology.sites[here].proxy.trust
 
-    def sender(self, method: str, target: str, service: str, headers: Headers) -> str | None:
+    async def sender(self, method: str, target: str, service: str, headers: Headers) -> str | None:
         """The site that signed the call; None: nobody did.  Raises Forbidden for a signature that does not hold."""
         signature = header(headers, SIGNATURE)
         if signature is None:
             return None
         hop = hop_of(headers, self._here, service)
-        return verify(self._trusted_key, method, target, hop, signature, self._now(), self._seen)
+        now = self._now()
+        site = verify(self._trusted_key, method, target, hop, signature, now, self._seen)
+        if self._first_time is not None:
+            mac = signature.rpartition("mac=")[2]
+            # The date in it may be a window ahead of our clock, and is honoured for one more.
+            if not await self._first_time(mac, now + 2 * WINDOW):
+                raise Forbidden(f"this call from {site} was received before: it was replayed")
+        return site
 
     def _trusted_key(self, site: str) -> bytes | None:
         if site not in self._topology.sites:
