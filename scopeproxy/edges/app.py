@@ -5,49 +5,85 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+import traceback
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
 from scopeproxy.edges.config import own_site
+from scopeproxy.edges.connections import Handle, Server
 from scopeproxy.edges.doors import WELL_KNOWN, Door
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key
-from scopeproxy.edges.reading import headers_of, raw_target, read
+from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_target, read
 from scopeproxy.edges.writing import write
-from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
+from scopeproxy.errors import ConfigurationError, ScopeProxyError, SiteFailure
+from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.journey import Arrival
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.reading import discard
 from scopeproxy.model.messages import Reply, json_reply
-from scopeproxy.model.topology import Tls, Topology
+from scopeproxy.model.topology import Address, ProxySettings, Tls, Topology
 from scopeproxy.planning.carriers import Tags
 
 logger = logging.getLogger("scopeproxy")
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PURGE_EVERY = 60.0
-# Seconds that a client may take between two requests on one connection.
-_IDLE = 75.0
-# Seconds that calls under way get when the proxy stops.
+# Seconds that calls under way get when the proxy stops, or when their socket is no longer in the topology.
 _GRACE = 10.0
+# Seconds that a connection over the limit may take to be told so.
+_HURRY = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """An open socket.  `busy` takes the connections that are over the limit, and sends them away."""
+
+    door: Door
+    socket: asyncio.Server
+    server: Server
+    busy: Server
+    tls: ssl.SSLContext | None
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.connections)
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        self.socket.close()
+        for server in (self.server, self.busy):
+            server.pre_shutdown()
+
+    async def close(self) -> None:
+        """Give the calls under way a while, then close."""
+        await asyncio.gather(self.server.shutdown(_GRACE), self.busy.shutdown(_GRACE))
 
 
 class App:
-    """The proxy of one site.  `start` and `stop` in one event loop; `use` takes a new topology while it runs."""
+    """The proxy of one site.  `start` and `stop` in one event loop; `use` takes a new topology while it runs.
 
-    def __init__(self, topology: Topology, here: str) -> None:
+    `several`: whether other processes serve the same site on the same sockets.
+    """
+
+    def __init__(self, topology: Topology, here: str, several: bool = False) -> None:
         site = own_site(topology, here)
         key = site_key(site.proxy)
         ledger = Ledger(site.proxy.state, key)
-        self._here = here
-        self._lasting = Lasting(ledger, Tags(key, here), Metrics(here))
+        self._here, self._several = here, several
+        # Where the state is not in a file of this machine, proxies elsewhere may serve the site too.
+        shared = several or not site.proxy.state.startswith("sqlite")
+        self._lasting = Lasting(ledger, Tags(key, here), Metrics(here), shared)
         self.house: House = build(topology, here, self._lasting)
-        self._servers: dict[Door, tuple[asyncio.Server, web.Server]] = {}
+        self._open_now: dict[Address, _Listening] = {}
         self._chores: list[asyncio.Task[None]] = []
         self._seen_through: set[asyncio.Task[Reply]] = set()
+        self._retired: set[asyncio.Task[None]] = set()
 
     @property
     def lasting(self) -> Lasting:
@@ -55,76 +91,121 @@ class App:
 
     async def start(self) -> None:
         """Open everything; the proxy answers when this returns.  Raises ConfigurationError for what cannot be."""
-        await self._lasting.ledger.open()
-        await self.house.forwarder.open()
         try:
-            await self._open(list(self.house.doors.values()))
+            await self._lasting.ledger.open()
+            await _open(self.house.forwarder, self.house.here.proxy.tls)
+            await self._listen(list(self.house.doors.values()), self.house.here.proxy)
         except BaseException:
             await self.stop()
             raise
-        self._chores = [asyncio.create_task(self._purge()), asyncio.create_task(self._watch())]
+        self._start_chores()
 
     async def stop(self) -> None:
         """Take no more calls, see those under way through for a while, and close."""
-        for chore in self._chores:
-            chore.cancel()
+        self._stop_chores()
         await asyncio.gather(*self._chores, return_exceptions=True)
-        await self._close(list(self._servers))
+        await self._close(list(self._open_now))
         if self._seen_through:
             await asyncio.wait(self._seen_through, timeout=_GRACE)
+        for task in self._retired:
+            task.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
         await self.house.forwarder.close()
         await self._lasting.ledger.close()
 
     async def use(self, topology: Topology) -> None:
-        """Serve by a new topology.  Calls under way end by the old one."""
-        own_site(topology, self._here)
-        house = build(topology, self._here, self._lasting)
-        await house.forwarder.open()
-        old, self.house = self.house, house
-        # Sockets that stay are left open; which paths are on them is looked up in the house for each call.
-        await self._close([door for door in self._servers if door.address not in house.doors])
-        open_now = {door.address for door in self._servers}
-        await self._open([door for address, door in house.doors.items() if address not in open_now])
-        self._restart_chores()
-        asyncio.get_running_loop().call_later(
-            old.here.proxy.timeouts.total, lambda: asyncio.ensure_future(old.forwarder.close())
-        )
+        """Serve by a new topology.  Calls under way end by the old one.
 
-    def _restart_chores(self) -> None:
-        for chore in self._chores:
-            chore.cancel()
-        self._chores = [asyncio.create_task(self._purge()), asyncio.create_task(self._watch())]
+        Raises ConfigurationError for one that cannot be served, and goes on by the old one.
+        """
+        site, old = own_site(topology, self._here), self.house
+        house = build(topology, self._here, self._lasting)
+        context = tls_of(site.proxy.tls) if any(door.tls for door in house.doors.values()) else None
+        await _open(house.forwarder, site.proxy.tls)
+        try:
+            new = [door for address, door in house.doors.items() if address not in self._open_now]
+            await self._listen(new, site.proxy)
+        except ConfigurationError:
+            await house.forwarder.close()
+            raise
+        self._warn_of_what_lasts(old, house)
+        # Sockets that stay are left open; which paths are on them is looked up in the house for each call.
+        self.house = house
+        changed = [
+            address
+            for address, listening in self._open_now.items()
+            if address not in house.doors or house.doors[address].tls != listening.door.tls
+        ]
+        for listening in self._open_now.values():
+            if context is not None and listening.tls is not None and listening.door.address not in changed:
+                listening.tls.load_cert_chain(site.proxy.tls.certificate or "", site.proxy.tls.key)
+        self._stop_chores()
+        self._start_chores()
+        self._later(_retire(old.forwarder, old.here.proxy.timeouts.total))
+        closing = asyncio.create_task(self._close(changed))
+        await asyncio.sleep(0)
+        await self._listen([house.doors[address] for address in changed if address in house.doors], site.proxy)
+        self._later(closing)
+
+    def _warn_of_what_lasts(self, old: House, new: House) -> None:
+        for key in ("state", "key", "admin"):
+            if getattr(old.here.proxy, key) != getattr(new.here.proxy, key):
+                logger.warning("proxy.%s was changed: that takes effect when the proxy is started anew", key)
+
+    def _later(self, work: Coroutine[Any, Any, None] | asyncio.Task[None]) -> None:
+        task = work if isinstance(work, asyncio.Task) else asyncio.create_task(work)
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
 
     # ---- sockets
 
-    async def _open(self, wanted: list[Door]) -> None:
-        loop = asyncio.get_running_loop()
+    async def _listen(self, wanted: Sequence[Door], settings: ProxySettings) -> None:
+        """Open these sockets, or none of them."""
+        opened, mistakes = [], []
         for door in wanted:
-            server = web.Server(
-                self._handler(door),  # type: ignore[arg-type]
-                handler_cancellation=True,
-                keepalive_timeout=_IDLE,
-                access_log=None,
-                max_line_size=self.house.here.proxy.limits.header,
-                max_field_size=self.house.here.proxy.limits.header,
-            )
-            tls = tls_of(self.house.here.proxy.tls) if door.tls else None
             try:
-                listening = await loop.create_server(
-                    server, door.address.host, door.address.port, ssl=tls, reuse_address=True, backlog=1024
-                )
+                self._open_now[door.address] = await self._listen_at(door, settings)
+                opened.append(door.address)
             except OSError as error:
-                raise ConfigurationError([f"cannot listen on {door.address}: {error.strerror or error}"]) from error
-            self._servers[door] = (listening, server)
+                mistakes.append(f"cannot listen on {door.address}: {error.strerror or error}")
+            except ConfigurationError as error:
+                mistakes += error.mistakes
+        if mistakes:
+            await self._close(opened)
+            raise ConfigurationError(list(dict.fromkeys(mistakes)))
 
-    async def _close(self, closing: list[Door]) -> None:
-        for door in closing:
-            listening, server = self._servers.pop(door)
-            listening.close()
-            server.pre_shutdown()
-            await server.shutdown(_GRACE)
+    async def _listen_at(self, door: Door, settings: ProxySettings) -> _Listening:
+        server = Server(self._handler(door), settings.limits.header)
+        busy = Server(self._send_away(door), settings.limits.header, _HURRY)
+        tls = tls_of(settings.tls) if door.tls else None
 
-    def _handler(self, door: Door) -> Callable[[web.BaseRequest], object]:
+        def accept() -> web.RequestHandler:
+            return (busy if self._is_full() else server)()
+
+        socket = await asyncio.get_running_loop().create_server(
+            accept,
+            door.address.host,
+            door.address.port,
+            ssl=tls,
+            reuse_address=True,
+            reuse_port=self._several or None,
+            backlog=1024,
+        )
+        return _Listening(door, socket, server, busy, tls)
+
+    async def _close(self, addresses: Sequence[Address]) -> None:
+        closing = [self._open_now.pop(address) for address in addresses]
+        for listening in closing:
+            listening.stop()
+        await asyncio.gather(*(listening.close() for listening in closing))
+
+    def _is_full(self) -> bool:
+        taken = sum(listening.connections for listening in self._open_now.values())
+        return taken >= self.house.here.proxy.limits.connections
+
+    # ---- calls
+
+    def _handler(self, door: Door) -> Handle:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             house = self.house
             reply = await self._reply(house, house.doors.get(door.address, door), request)
@@ -132,35 +213,51 @@ class App:
 
         return handle
 
+    def _send_away(self, door: Door) -> Handle:
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            busy = SiteFailure(f"{self._here} has too many connections open: try again", 503)
+            reply = self.house.journey.refusal(door.prefixes[0][1], busy)
+            return await write(request, reply, _HURRY, last=True)
+
+        return handle
+
     async def _reply(self, house: House, door: Door, request: web.BaseRequest) -> Reply:
+        """The answer to a request, whatever it is and whatever happens."""
+        service = door.prefixes[0][1]
         try:
             target = raw_target(request)
-        except CallerError as error:
-            return json_reply(self._here, 400, {"error": {"status": 400, "message": str(error)}})
-        found = door.service(target)
-        if found is None:
-            message = f"{target.partition('?')[0]!r} is below none of the services' paths on {door.address}"
-            return json_reply(self._here, 404, {"error": {"status": 404, "message": message}})
-        if sum(len(server.connections) for _, server in self._servers.values()) > house.here.proxy.limits.connections:
-            busy = SiteFailure(f"{self._here} has too many connections open: try again", 503)
-            return house.journey.refusal(found[0], busy)
-        return await self._answer(house, door, request, target, *found)
+            found = door.service(target)
+            if found is None:
+                message = f"{target.partition('?')[0]!r} is below none of the services' paths on {door.address}"
+                return json_reply(self._here, 404, {"error": {"status": 404, "message": message}})
+            service, below = found
+            check_head(request, house.here.proxy.limits.header)
+            return await self._answer(house, door, request, target, service, below)
+        except ScopeProxyError as error:
+            return house.journey.refusal(service, error)
+        except Exception as error:
+            # The text of an error that nobody foresaw may hold anything, a token too: only where it happened is told.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("%s %s met a %s:\n%s", request.method, service, type(error).__name__, where)
+            failure = SiteFailure(f"the proxy of {self._here} met an error of its own, which is in its log", 500)
+            return house.journey.refusal(service, failure)
 
     async def _answer(
         self, house: House, door: Door, request: web.BaseRequest, target: str, service: str, below: str
     ) -> Reply:
         ours = read(request, service, below, house.here.proxy.timeouts.answer)
-        try:
-            peer = house.peers.sender(request.method, target, service, headers_of(request))
-            if below.startswith(WELL_KNOWN):
-                return await house.well_known.answer(ours, peer)
-        except ScopeProxyError as error:
-            return house.journey.refusal(service, error)
+        peer = await house.peers.sender(request.method, target, service, headers_of(request))
+        if below.startswith(WELL_KNOWN):
+            return await house.well_known.answer(ours, peer)
         client = (request.transport.get_extra_info("peername") if request.transport else None) or ("",)
         arrival = Arrival(ours, str(client[0]), "https" if door.tls else "http", peer)
-        if request.method in _SAFE:
-            return await house.journey.answer(arrival)
-        return await self._see_through(house, arrival)
+        safe = request.method in _SAFE
+        reply = await (house.journey.answer(arrival) if safe else self._see_through(house, arrival))
+        if reply.status >= 500 and isinstance(ours.body, Incoming) and ours.body.failure is not None:
+            # No site is to blame: what it was sent was not whole.
+            await discard(reply)
+            raise ours.body.failure
+        return reply
 
     async def _see_through(self, house: House, arrival: Arrival) -> Reply:
         """A write which was begun is carried on when its client leaves: half of it may be done."""
@@ -174,6 +271,13 @@ class App:
             raise
 
     # ---- housekeeping
+
+    def _start_chores(self) -> None:
+        self._chores = [asyncio.create_task(self._purge()), asyncio.create_task(self._watch())]
+
+    def _stop_chores(self) -> None:
+        for chore in self._chores:
+            chore.cancel()
 
     async def _purge(self) -> None:
         while True:
@@ -192,9 +296,24 @@ def tls_of(tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(tls.certificate or "", tls.key)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise ConfigurationError([f"proxy.tls: the certificate {tls.certificate} cannot be used: {error}"]) from error
     return context
+
+
+async def _open(forwarder: Forwarder, tls: Tls) -> None:
+    try:
+        await forwarder.open()
+    except OSError as error:
+        raise ConfigurationError([f"proxy.tls.peers: {tls.peers} cannot be used: {error}"]) from error
+
+
+async def _retire(forwarder: Forwarder, after: float) -> None:
+    """Calls under way by an old topology get all the time they may take."""
+    try:
+        await asyncio.sleep(after)
+    finally:
+        await forwarder.close()
 
 
 def _let_go(task: asyncio.Task[Reply]) -> None:

@@ -6,13 +6,61 @@ This is the seam at which a faster reader of requests takes over: it gives the s
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from scopeproxy.errors import CallerError
 from scopeproxy.execution.bodies import Once
-from scopeproxy.model.messages import NOTHING, Body, Headers, Request
+from scopeproxy.model.messages import NOTHING, Headers, Request, with_header
+
+# What a client gets of the time that a service gets for its answer: that runs from the same piece of the body, and
+# whoever is late must be the one to be blamed.
+_SHARE = 0.9
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]+)")
+
+
+class HeadTooLarge(CallerError):
+    """The head of the request is over its limit."""
+
+    status = 431
+
+
+class BodyBrokenOff(CallerError):
+    """The client did not send the body that its head announced."""
+
+
+class BodyTooSlow(BodyBrokenOff):
+    """The client took too long to send the body."""
+
+    status = 408
+
+
+class Incoming(Once):
+    """The body as the client sends it.  `failure`: what went wrong with that, which is no site's fault."""
+
+    def __init__(self, request: web.BaseRequest, patience: float) -> None:
+        super().__init__(self._chunks(request, patience), request.content_length)
+        self.failure: BodyBrokenOff | None = None
+
+    async def _chunks(self, request: web.BaseRequest, patience: float) -> AsyncIterator[bytes]:
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            # Whoever takes the first byte is ready for the body; until then the client waits (RFC 9110, 10.1.1).
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            while True:
+                async with asyncio.timeout(patience):
+                    chunk = await request.content.readany()
+                if not chunk:
+                    return
+                yield chunk
+        except TimeoutError:
+            self.failure = BodyTooSlow(f"nothing of the request's body came for {patience:.3g} s")
+        except (OSError, web.RequestPayloadError):
+            self.failure = BodyBrokenOff("the request's body broke off, or its chunks are wrong")
+        raise ConnectionError(str(self.failure))
 
 
 def raw_target(request: web.BaseRequest) -> str:
@@ -20,41 +68,49 @@ def raw_target(request: web.BaseRequest) -> str:
     target = request.raw_path
     if target.startswith("/"):
         return target
-    _, scheme_end, rest = target.partition("://")
-    _, slash, path = rest.partition("/")
-    if not scheme_end or not slash:
+    root = _ABSOLUTE.match(target)
+    if root is None or request.method == "CONNECT":
         raise CallerError(f"the request's target must be a path, not {target[:80]!r}")
-    return "/" + path
+    below = target[root.end() :]
+    return below if below.startswith("/") else "/" + below
 
 
 def headers_of(request: web.BaseRequest) -> Headers:
-    """The headers as they came: order, case and repetitions kept."""
-    return tuple(
+    """The headers as they came: order, case and repetitions kept.
+
+    Only Host gives way to the authority of a target that is a whole URL (RFC 9112, section 3.2.2).
+    """
+    headers = tuple(
         (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
         for name, value in request.raw_headers
     )
+    root = _ABSOLUTE.match(request.raw_path)
+    return with_header(headers, "Host", root[1].rpartition("@")[2]) if root else headers
+
+
+def check_head(request: web.BaseRequest, limit: int) -> None:
+    """Refuse what a back end might understand in another way than we do, and heads over `limit` bytes."""
+    size = len(request.raw_path) + sum(len(name) + len(value) + 4 for name, value in request.raw_headers)
+    if size > limit:
+        raise HeadTooLarge(f"the request's head has {size} bytes; at most {limit} are taken")
+    if _is_oddly_framed(request):
+        raise CallerError("a Transfer-Encoding other than chunked, or under HTTP/1.0, is not taken")
+
+
+def _is_oddly_framed(request: web.BaseRequest) -> bool:
+    codings = [coding.lower() for coding in request.headers.getall("Transfer-Encoding", [])]
+    return bool(codings) and (codings != ["chunked"] or request.version < (1, 1))
+
+
+def is_last(request: web.BaseRequest) -> bool:
+    """Whether no further request can be read from the connection: nobody knows where it would begin, because a body
+    was never asked for and may come or not, or because the parser was told that another protocol begins."""
+    if request.method == "CONNECT" or "Upgrade" in request.headers or _is_oddly_framed(request):
+        return True
+    return "Expect" in request.headers and not request.content.is_eof()
 
 
 def read(request: web.BaseRequest, service: str, target: str, patience: float) -> Request:
-    """The request for a service.  `patience`: seconds that may pass between two pieces of its body."""
-    body: Body = NOTHING
-    if request.body_exists:
-        body = Once(_chunks(request, patience), request.content_length)
+    """The request for a service.  `patience`: seconds that the service may take after a piece of the body."""
+    body = Incoming(request, patience * _SHARE) if request.body_exists else NOTHING
     return Request(service, request.method, target, headers_of(request), body)
-
-
-async def _chunks(request: web.BaseRequest, patience: float) -> AsyncIterator[bytes]:
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
-        # Whoever takes the first byte is ready for the body; until then the client waits (RFC 9110, section 10.1.1).
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    try:
-        while True:
-            async with asyncio.timeout(patience):
-                chunk = await request.content.readany()
-            if not chunk:
-                return
-            yield chunk
-    except TimeoutError:
-        raise ConnectionError(f"the client sent nothing of its body for {patience:g} s") from None
-    except (OSError, web.RequestPayloadError) as error:
-        raise ConnectionError("the client broke off in its body") from error
