@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from os_service_types import ServiceTypes
 
 from scopeproxy import errors
 from scopeproxy.errors import NotYet, ScopeError, ScopeProxyError
@@ -34,9 +36,13 @@ ROOT = Path(__file__).resolve().parent.parent
 _MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def rewritten(page: str) -> str:
-    """The page with each generated part as the code has it now."""
-    return _MARKED.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[4]}", page)
+def rewritten(page: str, but: Collection[str] = ()) -> str:
+    """The page with each generated part, but for these, as the code has it now."""
+
+    def part(found: re.Match[str]) -> str:
+        return found[0] if found[2] in but else f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[4]}"
+
+    return _MARKED.sub(part, page)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -226,9 +232,20 @@ def services_table() -> str:
     return table(("service type", "also called", "error bodies as", "calls on its user's behalf"), rows)
 
 
+# What these say depends on the release of os-service-types as well.
+BY_THE_PUBLISHED_LIST = ("services", "other-services")
+
+
+def published() -> str:
+    """The day of the list of services that is installed here."""
+    day: str = ServiceTypes().version.partition("T")[0]
+    return f"The list is that of {day}."
+
+
 def other_services() -> str:
     others = sorted({type_ for type_ in openstack_services().values() if type_ not in SERVICES})
-    return wrapped(f"{one} ({code(_names(one))})" if _names(one) else one for one in others)
+    told = wrapped(f"{one} ({code(_names(one))})" if _names(one) else one for one in others)
+    return f"{told}\n\n{published()}"
 
 
 def _names(service_type: str) -> list[str]:

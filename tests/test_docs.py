@@ -61,7 +61,10 @@ def generate() -> ModuleType:
 
 
 def test_the_generated_parts_are_what_the_tables_give(generate: ModuleType) -> None:
-    stale = [page.name for page in generate.pages() if generate.rewritten(page.read_text("utf-8")) != page.read_text()]
+    other_list = generate.published() not in text("docs/language.md")
+    but = generate.BY_THE_PUBLISHED_LIST if other_list else ()
+    pages = {page.name: page.read_text("utf-8") for page in generate.pages()}
+    stale = [name for name, page in pages.items() if generate.rewritten(page, but) != page]
     assert not stale, "run python -m docs.generate"
 
 
@@ -200,7 +203,9 @@ def leads_somewhere(page: Path, link: str) -> bool:
     target = (page.parent / path).resolve() if path else page
     if not target.exists():
         return False
-    return not fragment or fragment in {anchor(title) for title in re.findall(r"^#+ (.*)", target.read_text(), re.M)}
+    return not fragment or fragment in {
+        anchor(title) for title in re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.M)
+    }
 
 
 def anchor(title: str) -> str:
