@@ -327,8 +327,8 @@ def layers() -> str:
     """Which layer imports which, as the sources do."""
     rows = []
     for folder in ("lang", "model", "planning", "execution", "edges", "emulator"):
-        known = {name.split(".")[1] for _, name in _imports(ROOT / "scopeproxy" / folder) if name.count(".") > 1}
-        known |= {"errors" for _, name in _imports(ROOT / "scopeproxy" / folder) if name == "scopeproxy.errors"}
+        names = [name.split(".") for _, name in _imports(ROOT / "scopeproxy" / folder)]
+        known = {name[1] for name in names if name[0] == "scopeproxy" and len(name) > 1}
         rows.append((folder, ", ".join(sorted(known - {folder}))))
     return table(("layer", "imports"), rows)
 

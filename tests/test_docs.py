@@ -240,7 +240,7 @@ def block(name: str) -> str:
 
 
 def row(name: str, module: ModuleType) -> Any:
-    return eval(block(name).rstrip().removesuffix(","), dict(vars(module)))
+    return eval(block(name), dict(vars(module)))
 
 
 def test_a_service_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
