@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from scopeproxy.edges.app import App
+from scopeproxy.edges.connections import cannot_listen
 from scopeproxy.edges.wellknown import sites_table
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.model.topology import Address, Site
@@ -53,7 +54,7 @@ class Admin:
         try:
             await web.TCPSite(self._runner, address.host, address.port).start()
         except OSError as error:
-            raise ConfigurationError([f"proxy.admin: cannot listen on {address}: {error.strerror or error}"]) from error
+            raise ConfigurationError([f"proxy.admin: {cannot_listen(address, error)}"]) from error
 
     async def stop(self) -> None:
         """Close."""
@@ -89,7 +90,7 @@ class Admin:
 
     async def _calls(self, request: web.Request) -> web.Response:
         count = request.query.get("limit", "50")
-        if not count.isdigit():
+        if not (count.isascii() and count.isdigit() and len(count) < 10):
             return web.json_response({"error": f"limit must be a number, not {count[:20]!r}"}, status=400)
         return web.json_response({"calls": [asdict(record) for record in self._app.lasting.records.last(int(count))]})
 

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from scopeproxy.edges.config import own_site
-from scopeproxy.edges.connections import Handle, Server
+from scopeproxy.edges.connections import Handle, Server, cannot_listen
 from scopeproxy.edges.doors import WELL_KNOWN, Door
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key
@@ -167,7 +167,7 @@ class App:
                 self._open_now[door.address] = await self._listen_at(door, settings)
                 opened.append(door.address)
             except OSError as error:
-                mistakes.append(f"cannot listen on {door.address}: {error.strerror or error}")
+                mistakes.append(cannot_listen(door.address, error))
             except ConfigurationError as error:
                 mistakes += error.mistakes
         if mistakes:

@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        # What nobody reads must be noticed here, not when the interpreter ends.
+        sys.stdout.flush()
     except ConfigurationError as error:
         print("\n".join(error.mistakes), file=sys.stderr)
         return 2
@@ -30,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        return 130
     return code
 
 
@@ -56,13 +60,26 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
 def _add_serve(commands: Any) -> None:
     parser = commands.add_parser("serve", help="run the proxy of one site")
     _add_topology(parser)
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that share the work (default: 1); the admin address of each is the port after the one before",
+    )
     parser.set_defaults(run=_serve)
 
 
 def _serve(options: argparse.Namespace) -> int:
     from scopeproxy.edges.serve import serve
 
-    return serve(options.config, options.site)
+    return serve(options.config, options.site, options.workers)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"a number from 1 to 1024 is expected, not {text!r}")
+    return int(text)
 
 
 def _add_check(commands: Any) -> None:
@@ -91,7 +108,7 @@ def _add_explain(commands: Any) -> None:
     parser.add_argument("method", nargs="?", help="GET, POST, …")
     parser.add_argument("url", nargs="?", help="a URL on one of the site's fronts, or nova:/v2.1/servers")
     _add_format(parser)
-    parser.set_defaults(run=_explain)
+    parser.set_defaults(run=_explain, wrong=parser.error)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -100,10 +117,12 @@ def _explain(options: argparse.Namespace) -> int:
     from scopeproxy.lang.parser import parse_command_line
     from scopeproxy.model.topology import vocabulary
 
+    if options.method is not None and options.url is None:
+        options.wrong("a METHOD needs a URL: on one of the site's fronts, or such as nova:/v2.1/servers")
     topology = load(options.config)
     own_site(topology, options.site)
     words = vocabulary(topology)
-    call = (options.method, options.url) if options.method and options.url else None
+    call = None if options.url is None else (options.method, options.url)
     text = str(parse_command_line([options.scope], words))
     told = explain(text, topology, options.site, words, topology.round_trip, call)
     print(json.dumps(told, indent=2, ensure_ascii=False) if options.format == "json" else shown(told))
@@ -122,3 +141,7 @@ def _demo(options: argparse.Namespace) -> int:
     from scopeproxy.edges.demo import demo
 
     return demo(options.sites.split(","), options.keep, options.rtt)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,7 +5,9 @@ What is no HTTP is answered here, because it belongs to no service; everything e
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -14,6 +16,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from scopeproxy.edges.writing import HeldResponse
 from scopeproxy.model.messages import json_reply
+from scopeproxy.model.topology import Address
 
 logger = logging.getLogger("scopeproxy.connections")
 
@@ -24,6 +27,12 @@ _IDLE = 75.0
 _LINES = 256
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def cannot_listen(address: Address, error: OSError) -> str:
+    """What is told of a socket that cannot be opened.  The libraries' own texts differ, and name the address again."""
+    why = os.strerror(error.errno) if error.errno in errno.errorcode else str(error)
+    return f"cannot listen on {address}: {why}"
 
 
 class Server(web.Server):

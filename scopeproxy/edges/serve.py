@@ -1,19 +1,23 @@
-"""`scopeproxy serve`: the proxy of one site as a process."""
+"""`scopeproxy serve`: the proxy of one site as a process, which logs to stderr and obeys signals."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import resource
 import signal
 import sys
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from scopeproxy.edges.admin import Admin
 from scopeproxy.edges.app import App
 from scopeproxy.edges.config import load
+from scopeproxy.edges.workers import ALONE, Worker, run_workers
 from scopeproxy.errors import ConfigurationError
+from scopeproxy.model.topology import Topology
 
 logger = logging.getLogger("scopeproxy")
 
@@ -29,43 +33,54 @@ class JsonLines(logging.Formatter):
             return record.getMessage()
         told = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if record.exc_info and record.exc_info[0]:
-            told["exception"] = f"{record.exc_info[0].__name__}: {record.exc_info[1]}"
+            # Its text may hold anything, a token too.
+            told["exception"] = record.exc_info[0].__name__
+            told["where"] = "".join(traceback.format_tb(record.exc_info[2]))
         return json.dumps(told)
 
 
-def serve(path: Path, site: str) -> int:
+def serve(path: Path, site: str, workers: int = 1) -> int:
     """Serve until SIGTERM or SIGINT.  Raises ConfigurationError before anything is opened, or when it cannot be."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    app = App(load(path), site)
-    asyncio.run(_serve(app, path))
+    _raise_limit_of_files()
+    seen = _stamp(path)
+    topology = load(path)
+    if workers == 1:
+        return _work(topology, site, path, seen, ALONE)
+    return run_workers(topology, site, workers, lambda worker: _work(topology, site, path, seen, worker))
+
+
+def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker) -> int:
+    asyncio.run(_serve(App(topology, site, several=worker.of > 1), path, seen, worker))
     return 0
 
 
-async def _serve(app: App, path: Path) -> None:
+async def _serve(app: App, path: Path, seen: _Stamp, worker: Worker) -> None:
     loop, stop, look = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, look.set)
+    worker.watch_parent(stop.set)
     admin = Admin(app)
     await app.start()
+    watching = asyncio.create_task(_reload(app, path, seen, look))
     try:
         address = app.house.here.proxy.admin
         if address is not None:
-            await admin.start(address)
-        watching = asyncio.create_task(_reload(app, path, look))
+            await admin.start(worker.admin(address))
         logger.info("serving %s on %s", app.house.here.name, ", ".join(map(str, app.house.doors)))
         await stop.wait()
-        watching.cancel()
+        logger.info("stopping: calls under way are seen through")
     finally:
+        watching.cancel()
         await admin.stop()
         await app.stop()
 
 
-async def _reload(app: App, path: Path, look: asyncio.Event) -> None:
+async def _reload(app: App, path: Path, known: _Stamp, look: asyncio.Event) -> None:
     """Take the topology in again on SIGHUP and when the file changes; a bad one is refused, and told."""
-    known = _stamp(path)
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_EVERY):
@@ -78,12 +93,25 @@ async def _reload(app: App, path: Path, look: asyncio.Event) -> None:
             await app.use(await asyncio.to_thread(load, path))
             logger.info("%s was read again", path)
         except ConfigurationError as error:
-            logger.error("%s was refused, and the old topology stays in force: %s", path, error)
+            logger.error("%s is refused, and the old topology stays in force: %s", path, error)
+        except Exception:
+            logger.exception("%s could not be taken in, and the old topology stays in force", path)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+_Stamp = tuple[int, int, int] | None
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What tells that a file is another one, or has another content."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _raise_limit_of_files() -> None:
+    """Each call may take two connections, and the limit that is usual at first is for far fewer."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,223 @@
+"""`scopeproxy serve` as a process: its log, its signals, its exit codes, its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from scopeproxy.edges.config import load
+
+GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+PATIENCE = 30
+MIB = 1 << 20
+
+
+class Served:
+    """A running `scopeproxy serve`."""
+
+    def __init__(self, process):
+        self.process, self.lines = process, []
+
+    async def said(self, text):
+        """The next line of the log that holds the text; everything before it was JSON as well."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                line = json.loads(await self.process.stderr.readline() or '{"end": "of the log"}')
+                self.lines.append(line)
+                if text in json.dumps(line):
+                    return line
+                assert "end" not in line, self.lines
+
+    async def ended(self, number=None):
+        if number is not None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(PATIENCE):
+            rest = await self.process.stderr.read()
+            return await self.process.wait(), rest.decode()
+
+
+@asynccontextmanager
+async def serving(path, *more, site="Paris", workers=1):
+    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", site, *more]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    served = Served(process)
+    try:
+        for _ in range(workers):
+            await served.said("serving Paris on")
+        yield served
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def refusal(path, *more, site="Paris"):
+    """Exit code and stderr of a serve that must not begin."""
+    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", site, *more]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, text = await asyncio.wait_for(process.communicate(), PATIENCE)
+    return process.returncode, text.decode()
+
+
+def front(path, service="docs"):
+    return load(path).sites["Paris"].services[service].socket
+
+
+def rewrite(path: Path, change):
+    document = yaml.safe_load(path.read_text())
+    change(document)
+    path.write_text(yaml.safe_dump(document))
+
+
+@pytest.fixture
+async def path(stage):
+    back = await stage.back()
+    return stage.sites({"Paris": {"docs": back.address}})
+
+
+# ---- a life
+
+
+async def test_a_proxy_serves_reads_its_file_again_and_stops(stage, path):
+    async with serving(path) as served:
+        wire = await stage.wire(front(path))
+        assert (await wire.ask(GET)).endswith(b"hi")
+
+        good = path.read_text()
+        path.write_text("sites: {}\n")
+        assert "no site is in it" in (await served.said("stays in force"))["message"]
+        served.process.send_signal(signal.SIGHUP)
+        assert (await served.said("stays in force"))["level"] == "error"
+        assert (await wire.ask(GET)).endswith(b"hi")
+
+        new = stage.port()
+        path.write_text(good)
+        back = load(path).sites["Paris"].services["docs"].back
+        rewrite(
+            path,
+            lambda document: (
+                document["services"].update(more={"fault": "plain"}),
+                document["sites"]["Paris"]["services"].update(more={"front": f"http://{new}", "back": str(back)}),
+            ),
+        )
+        await served.said("was read again")
+        assert (await (await stage.wire(new)).ask(GET)).endswith(b"hi")
+        code, rest = await served.ended(signal.SIGTERM)
+        assert code == 0
+        assert "Traceback" not in rest
+
+
+async def test_a_call_under_way_is_answered_before_the_process_ends(stage):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        begun.set()
+        await go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+
+    path = stage.sites({"Paris": {"docs": (await stage.back(script)).address}})
+    async with serving(path) as served:
+        wire = await stage.wire(front(path))
+        wire.send(GET)
+        await begun.wait()
+        served.process.send_signal(signal.SIGTERM)
+        await served.said("stopping")
+        go_on.set()
+        assert (await wire.rest()).endswith(b"hi")
+        assert (await served.ended())[0] == 0
+
+
+# ---- what must not begin
+
+
+async def test_all_mistakes_are_told_and_nothing_is_opened(path):
+    rewrite(path, lambda document: document["sites"]["Paris"].update(colour="red", proxy={"partial": "maybe"}))
+    code, told = await refusal(path)
+    assert code == 2
+    assert "colour" in told
+    assert "maybe" in told
+    assert "Traceback" not in told
+
+
+async def test_an_unknown_site_is_told(path):
+    code, told = await refusal(path, site="Pari")
+    assert (code, told) == (2, "--site: unknown site 'Pari'; did you mean 'Paris'?\n")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_port_that_is_taken_is_told(path, workers):
+    address = front(path)
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), *address, reuse_port=True)
+    code, told = await refusal(path, "--workers", workers)
+    server.close()
+    assert code == 2
+    assert told.splitlines() == [f"cannot listen on {address}: Address already in use"]
+
+
+async def test_a_taken_admin_port_is_told(stage, path):
+    taken = (await stage.back()).address
+    rewrite(path, lambda document: document["sites"]["Paris"]["proxy"].update(admin=str(taken)))
+    code, told = await refusal(path)
+    assert code == 2
+    assert f"proxy.admin: cannot listen on {taken}" in told
+
+
+async def test_a_second_proxy_of_a_site_with_workers_is_refused(path):
+    async with serving(path, "--workers", "2", workers=2) as served:
+        code, told = await refusal(path, "--workers", "2")
+        assert code == 2
+        assert "Address already in use" in told
+        assert (await served.ended(signal.SIGTERM))[0] == 0
+
+
+# ---- large bodies
+
+
+async def pour(writer, count):
+    block = bytes(MIB)
+    for _ in range(count):
+        writer.write(block)
+        await writer.drain()
+
+
+async def drained(reader, size):
+    while size:
+        size -= len(await reader.read(min(size, MIB)))
+
+
+async def test_a_gibibyte_up_and_down_leaves_the_memory_as_it_was(stage):
+    async def script(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"PUT"):
+            await drained(reader, 1024 * MIB)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1024 * MIB))
+            await pour(writer, 1024)
+
+    path = stage.sites({"Paris": {"docs": (await stage.back(script)).address}})
+    async with serving(path) as served:
+        process = psutil.Process(served.process.pid)
+        up, down = await stage.wire(front(path)), await stage.wire(front(path))
+        before = process.memory_info().rss
+        up.send(b"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (1024 * MIB))
+        await pour(up.writer, 1024)
+        assert (await up.head()).startswith(b"HTTP/1.1 204 ")
+        down.send(GET)
+        await down.head()
+        await drained(down.reader, 1024 * MIB)
+        # The most that it ever was, as the kernel counts it.
+        status = Path(f"/proc/{served.process.pid}/status").read_text()
+        peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        assert peak - before < 64 * MIB

@@ -1,0 +1,139 @@
+"""Several processes serve one site: together they begin, read, remember and end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import replace
+
+import aiohttp
+import psutil
+import pytest
+import yaml
+
+from scopeproxy.edges.config import load
+from scopeproxy.edges.keys import peer_key
+from scopeproxy.edges.workers import Worker
+from scopeproxy.execution.delivery import hop_of
+from scopeproxy.model.topology import Address
+from scopeproxy.planning.signing import sign
+
+GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+PATIENCE = 30
+
+
+@pytest.fixture
+async def path(stage):
+    back = await stage.back()
+    return stage.sites({"Paris": {"docs": back.address}, "Corte": {"docs": back.address}})
+
+
+@pytest.fixture
+async def served(path):
+    """Three workers that serve; their parent's process."""
+    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", "Paris"]
+    process = await asyncio.create_subprocess_exec(*command, "--workers", "3", stderr=asyncio.subprocess.PIPE)
+    for _ in range(3):
+        await said(process, "serving Paris")
+    yield process
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+async def said(process, text):
+    async with asyncio.timeout(PATIENCE):
+        while line := await process.stderr.readline():
+            if text in line.decode():
+                return json.loads(line)
+    raise AssertionError(f"never said: {text}")
+
+
+async def ended(process):
+    async with asyncio.timeout(PATIENCE):
+        await process.stderr.read()
+        return await process.wait()
+
+
+def front(path):
+    return load(path).sites["Paris"].services["docs"].socket
+
+
+async def test_all_workers_stop_with_their_parent_at_sigterm(stage, served, path):
+    workers = psutil.Process(served.pid).children()
+    assert len(workers) == 3
+    assert (await (await stage.wire(front(path))).ask(GET)).endswith(b"hi")
+    served.terminate()
+    assert await ended(served) == 0
+    assert not [worker for worker in workers if worker.is_running()]
+
+
+async def test_all_workers_read_the_topology_again_at_sighup(served, path):
+    served.send_signal(signal.SIGHUP)
+    for _ in range(3):
+        await said(served, "was read again")
+
+
+async def test_a_worker_that_ends_by_itself_is_told_and_ends_all(served):
+    workers = psutil.Process(served.pid).children()
+    workers[1].kill()
+    assert f"worker {workers[1].pid} ended by itself with -9" in (await said(served, "by itself"))["message"]
+    assert await ended(served) == 1
+    assert not [worker for worker in workers if worker.is_running()]
+
+
+async def test_workers_end_with_a_parent_that_was_killed(served):
+    workers = psutil.Process(served.pid).children()
+    served.kill()
+    async with asyncio.timeout(PATIENCE):
+        await served.stderr.read()
+    await asyncio.to_thread(psutil.wait_procs, workers, PATIENCE)
+    assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
+
+
+async def test_a_signed_call_is_honoured_once_by_all_workers_together(stage, served, path):
+    topology, page = load(path), "/.well-known/scopeproxy/peer/health"
+    headers = (("Host", "h"), ("X-Forwarded-Host", "h"))
+    hop = hop_of(headers, "Paris", "docs")
+    key = peer_key(topology, "Corte", "Paris")
+    value = sign(key, "GET", page, replace(hop, site="Corte"), time.time(), os.urandom(16).hex())
+    lines = "".join(f"{name}: {text}\r\n" for name, text in (*headers, ("X-Scope-Signature", value)))
+    # So many connections that every worker has some of them.
+    wires = [await stage.wire(front(path)) for _ in range(30)]
+    answers = [await wire.ask(f"GET {page} HTTP/1.1\r\n{lines}\r\n".encode()) for wire in wires]
+    assert [answer.split()[1] for answer in answers] == [b"200", *[b"403"] * 29]
+
+
+async def test_each_worker_tells_its_own_figures_at_its_own_port(stage, path):
+    assert Worker(2, 4).admin(Address("127.0.0.1", 9901)) == Address("127.0.0.1", 9903)
+    first = free_ports(2)
+    document = yaml.safe_load(path.read_text())
+    document["sites"]["Paris"]["proxy"]["admin"] = f"127.0.0.1:{first}"
+    path.write_text(yaml.safe_dump(document))
+    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", "Paris"]
+    process = await asyncio.create_subprocess_exec(*command, "--workers", "2", stderr=asyncio.subprocess.PIPE)
+    for _ in range(2):
+        await said(process, "serving Paris")
+    async with aiohttp.ClientSession() as session:
+        for port in (first, first + 1):
+            async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+                assert answer.status == 200
+    process.terminate()
+    assert await ended(process) == 0
+
+
+def free_ports(count):
+    """The first of so many ports in a row that nobody listens on."""
+    for first in range(20000, 60000, count):
+        try:
+            for port in range(first, first + count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no ports are free")
