@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from typing import IO
 
@@ -47,6 +48,8 @@ class Kept:
         self._length = source.length
         self._file: IO[bytes] | None = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115 - closed by close()
         self._size, self._begun = 0, False
+        self._coming: asyncio.Task[bytes] | None = None
+        self._one_at_a_time = threading.Lock()
 
     @property
     def length(self) -> int | None:
@@ -58,47 +61,70 @@ class Kept:
 
     async def open(self) -> AsyncIterator[bytes]:
         if not self.replayable:
-            raise ConnectionError("the body was already sent to another site and was too large to keep")
+            raise ConnectionError(_TOO_LARGE)
         self._begun = True
         position = 0
-        while self._file is not None and position < self._size:
-            chunk = await self._kept(position)
+        while chunk := await (self._kept(position) if position < self._size else self._more()):
             position += len(chunk)
-            yield chunk
-        async for chunk in self._source:
-            await self._keep(chunk)
             yield chunk
 
     async def _kept(self, position: int) -> bytes:
         file = self._file
-        assert file is not None
+        if file is None:
+            raise ConnectionError(_TOO_LARGE)
 
         def read() -> bytes:
-            file.seek(position)
-            return file.read(_CHUNK)
+            with self._one_at_a_time:
+                file.seek(position)
+                return file.read(_CHUNK)
 
         return await asyncio.to_thread(read)
 
+    async def _more(self) -> bytes:
+        """The next chunk, b"" at the end.
+
+        A site that answers early makes its sender go away while it waits here.  What comes next is still read and kept,
+        else the body would have a hole, or seem to end, for the next site.
+        """
+        if self._coming is None or (self._coming.done() and self._coming.exception() is None):
+            self._coming = asyncio.create_task(self._advance())
+            self._coming.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._coming)
+
+    async def _advance(self) -> bytes:
+        async for chunk in self._source:
+            if chunk:
+                await self._keep(chunk)
+                return chunk
+        return b""
+
     async def _keep(self, chunk: bytes) -> None:
-        if self._file is None:
-            return
-        if self._size + len(chunk) > self._limit:
-            self.close()
-            return
-        file, at = self._file, self._size
+        end = self._size + len(chunk)
+        if end > self._limit:
+            self._forget()
+        if (file := self._file) is not None:
 
-        def write() -> None:
-            file.seek(at)
-            file.write(chunk)
+            def write() -> None:
+                with self._one_at_a_time:
+                    file.seek(end - len(chunk))
+                    file.write(chunk)
 
-        await asyncio.to_thread(write)
-        self._size += len(chunk)
+            await asyncio.to_thread(write)
+        self._size = end
 
     def close(self) -> None:
-        """Forget what was kept."""
+        """Forget what was kept, and read no more."""
+        if self._coming is not None:
+            self._coming.cancel()
+        self._forget()
+
+    def _forget(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+_TOO_LARGE = "the body was already sent to another site and was too large to keep"
 
 
 async def hold(body: Body, limit: int) -> Held:
