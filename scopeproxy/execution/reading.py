@@ -43,6 +43,10 @@ async def collect(outcome: Outcome, limit: int) -> Outcome:
     except (ConnectionError, TimeoutError) as error:
         await outcome.rest.aclose()
         return Unreached(outcome.site, True, f"its answer broke off: {error}")
+    except BaseException:
+        # Whoever waited for it has gone.
+        await outcome.rest.aclose()
+        raise
     return replace(outcome, body=bytes(held), rest=None)
 
 
