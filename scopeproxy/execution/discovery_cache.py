@@ -15,7 +15,7 @@ _REMEMBERED = 2_000
 _LARGEST = 64 * 1024
 
 # What a document depends on beside its address.
-_VARY = ("Accept", "Host", "OpenStack-API-Version", "X-OpenStack-Nova-API-Version")
+_VARY = ("Accept", "Accept-Encoding", "Host", "OpenStack-API-Version", "X-OpenStack-Nova-API-Version")
 
 Key = tuple[str, ...]
 
@@ -37,7 +37,9 @@ class DiscoveryCache:
         good = reply.status in (200, 300) and reply.rest is None and len(reply.body) <= _LARGEST
         if not good or request.header("X-Auth-Token") is not None:
             return
-        self._known[_key(site, request)] = (replace(reply, site=site), self._clock())
+        key = _key(site, request)
+        self._known[key] = (replace(reply, site=site), self._clock())
+        self._known.move_to_end(key)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
