@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from scopeproxy.model.messages import Headers, header, with_header, without
+from scopeproxy.model.messages import Headers, with_header, without
 
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
@@ -20,8 +20,7 @@ _HOP_BY_HOP = frozenset(
 BETWEEN_PROXIES = ("X-Scope-Home", "X-Scope-Entry", "X-Scope-Hops", "X-Scope-Signature")
 SCOPE_REQUEST = ("X-Scope", "X-Scope-Options", *BETWEEN_PROXIES)
 SCOPE_RESPONSE = ("X-Scope-Sites", "X-Scope-Replicas", "X-Scope-Partial", "X-Scope-Request-Id")
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",
-              "X-Forwarded-Proto", "X-Real-IP")  # fmt: skip
+_FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip", re.IGNORECASE)
 _VIA = re.compile(r"\d\.\d ([^\s,]+) \(scopeproxy\)")
 _PLAIN = "!#$&'*+^`|"
 
@@ -37,9 +36,13 @@ def end_to_end(headers: Headers) -> Headers:
 
 def with_via(headers: Headers, site: str) -> Headers:
     """The headers with this proxy at the end of Via, in one field as it is read by most."""
-    ours = f"1.1 {quote(site, safe=_PLAIN)} (scopeproxy)"
-    before = header(headers, "Via")
-    return with_header(headers, "Via", ours if before is None else f"{before}, {ours}")
+    return _appended(headers, "Via", f"1.1 {quote(site, safe=_PLAIN)} (scopeproxy)")
+
+
+def _appended(headers: Headers, name: str, value: str) -> Headers:
+    """The headers with one more value at the end of a list, whose fields become one (RFC 9110, section 5.3)."""
+    before = (old for key, old in headers if key.lower() == name.lower())
+    return with_header(headers, name, ", ".join((*before, value)))
 
 
 def visited(headers: Headers) -> tuple[str, ...]:
@@ -51,13 +54,12 @@ def forwarded_for(headers: Headers, client: str, scheme: str, host: str, trusted
     """The headers with the client's address and how it reached us; what a client itself says of that is believed
     only from a trusted proxy, because services believe what they are told."""
     if is_trusted(client, trusted):
-        before = header(headers, "X-Forwarded-For")
-        headers = with_header(headers, "X-Forwarded-For", client if before is None else f"{before}, {client}")
+        headers = _appended(headers, "X-Forwarded-For", client)
         known = {name.lower() for name, _ in headers}
         added = (("X-Forwarded-Proto", scheme), ("X-Forwarded-Host", host))
         return (*headers, *(pair for pair in added if pair[0].lower() not in known))
     return (
-        *without(headers, *_FORWARDED),
+        *(pair for pair in headers if not _FORWARDED.fullmatch(pair[0])),
         ("X-Forwarded-For", client),
         ("X-Forwarded-Proto", scheme),
         ("X-Forwarded-Host", host),
@@ -68,6 +70,8 @@ def is_trusted(client: str, trusted: Iterable[str]) -> bool:
     """Whether the address is among the trusted proxies: addresses or networks."""
     try:
         address = ipaddress.ip_address(client)
+        # Where one socket listens for both, an IPv4 client is told as ::ffff:192.0.2.1.
+        address = getattr(address, "ipv4_mapped", None) or address
         return any(address in ipaddress.ip_network(network, strict=False) for network in trusted)
     except ValueError:
         return False
