@@ -54,6 +54,9 @@ def names_ids(body: Json) -> bool:
     places = (
         ("auth", "identity", "password", "user"),
         ("auth", "identity", "password", "user", "domain"),
+        ("auth", "identity", "application_credential"),
+        ("auth", "identity", "application_credential", "user"),
+        ("auth", "identity", "application_credential", "user", "domain"),
         ("auth", "scope", "project"),
         ("auth", "scope", "project", "domain"),
         ("auth", "scope", "domain"),
@@ -70,6 +73,8 @@ def elsewhere(body: Json, answer: Json, parent: Token | None) -> dict[str, Any]:
     """
     said = answer["token"]
     method = _only_method(body)
+    if _at(body, "auth", "scope", "OS-TRUST:trust") is not None:
+        raise NotReplayable("a trust holds at the site where it was made")
     if method == "application_credential":
         return {"auth": {"identity": _application_credential(body, said)}}
     if method == "token":
@@ -104,14 +109,21 @@ def _scope(said: Json) -> Any:
     if isinstance(said.get("project"), Mapping):
         return {"project": _named(said["project"])}
     if isinstance(said.get("domain"), Mapping):
-        return {"domain": {"name": said["domain"]["name"]}}
+        return {"domain": {"name": _name(said["domain"])}}
     if said.get("system"):
         return {"system": said["system"]}
     return "unscoped"
 
 
 def _named(thing: Json) -> dict[str, Any]:
-    return {"name": thing["name"], "domain": {"name": thing["domain"]["name"]}}
+    return {"name": _name(thing), "domain": {"name": _name(thing.get("domain"))}}
+
+
+def _name(thing: Any) -> str:
+    name = _at(thing, "name")
+    if not isinstance(name, str):
+        raise NotReplayable("the first site's answer does not tell the names of its user, project and domain")
+    return name
 
 
 def _at(value: Any, *path: str) -> Any:
