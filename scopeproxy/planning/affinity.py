@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from scopeproxy.lang.scope import At, Location, Or, any_of, sites_of
@@ -46,15 +46,9 @@ def ids_in(reply: Reply) -> tuple[str, ...]:
 
 
 def _ids(value: Any) -> Iterator[str]:
-    if not isinstance(value, dict):
-        return
-    yield from _own_id(value)
-    for inside in value.values():
-        items: Iterable[Any] = inside if isinstance(inside, list) else (inside,)
-        for item in items:
-            yield from _own_id(item)
-
-
-def _own_id(value: Any) -> Iterator[str]:
-    if isinstance(value, dict) and isinstance(value.get("id"), str):
-        yield value["id"]
+    # What is inside of a resource that has an id of its own is part of it, or belongs to another service.
+    inside = value.values() if isinstance(value, dict) and "id" not in value else (value,)
+    for items in inside:
+        for item in items if isinstance(items, list) else (items,):
+            if isinstance(item, dict) and isinstance(item.get("id"), str):
+                yield item["id"]
