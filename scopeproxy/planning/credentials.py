@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from scopeproxy.model.topology import Site, Url
 
 PASSWORD, TOKEN = "password", "token"
@@ -17,16 +15,8 @@ def withheld(kind: str, here: Site, to: Site, url: Url) -> str | None:
     allowed = to.operator == here.operator if listed is None else to.name in listed or "*" in listed
     if not allowed:
         return f"{here.name} sends no {kind} to {to.name}: its proxy.credentials.{kind}_to does not allow it"
-    if url.scheme != "https" and not here.proxy.insecure and not is_loopback(url.address.host):
+    if url.scheme != "https" and not here.proxy.insecure and not url.address.on_loopback:
         return (
             f"{here.name} sends no {kind} to {to.name} over plain http: give it an https front, or set proxy.insecure"
         )
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address of this machine is meant."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
