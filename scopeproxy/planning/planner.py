@@ -47,7 +47,7 @@ def _check_built(work: Work) -> None:
         raise NotYet("scope: 'settle' is not built yet: leave it out of X-Scope-Options")
     if not spread(where(work)) or work.intent.kind in (Kind.LOGIN, Kind.TOKEN):
         return
-    if work.policy == "queue" and work.intent.kind is Kind.CREATE:
+    if work.policy == "queue" and work.intent.writes:
         raise NotYet("scope: on-partial=queue is not built yet: use undo or keep")
     require_mergeable(work.request, work.intent)
 

@@ -1,0 +1,29 @@
+"""Plans are values: printed, compared, looked through."""
+
+from __future__ import annotations
+
+from scopeproxy.errors import CallerError
+from scopeproxy.model.messages import Request
+from scopeproxy.planning.plan import AllOf, Call, FirstOf, Refuse, calls_of, sites_in
+
+REQUEST = Request("image", "GET", "/v2/images")
+A, B, C = (Call(site, REQUEST) for site in ("Paris", "Corte", "Lyon"))
+
+
+def test_a_plan_reads_as_what_will_be_done() -> None:
+    assert str(AllOf((A, FirstOf((B, C))))) == "all of (Paris, first of (Corte, Lyon))"
+    assert str(Refuse(CallerError("no"))) == "refuse: no"
+
+
+def test_the_calls_of_a_plan_are_those_it_could_make_in_written_order() -> None:
+    plan = FirstOf((C, AllOf((A, B)), A))
+    assert calls_of(plan) == (C, A, B, A)
+    assert sites_in(plan) == {"Paris", "Corte", "Lyon"}
+
+
+def test_a_refusal_calls_nobody() -> None:
+    assert calls_of(Refuse(CallerError("no"))) == ()
+
+
+def test_equal_plans_are_equal() -> None:
+    assert AllOf((A, B)) == AllOf((Call("Paris", REQUEST), Call("Corte", REQUEST)))
