@@ -15,6 +15,7 @@ from typing import Any
 from scopeproxy.errors import SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.planning.intent import Intent, Kind
+from scopeproxy.planning.lists import contents
 
 
 class Verdict(enum.Enum):
@@ -47,25 +48,29 @@ MAYBE_SENT = _row("timeout or reset after sending", (), NEXT, STOP)
 EMPTY = _row("an empty collection for a filtered list", (), NEXT, DONE)
 MICROVERSION = _row("406 for a microversion", (406,), NEXT, NEXT)
 QUOTA = _row("403 for quota, where quota_moves_on", (403,), NEXT, NEXT)
+SERVER_ERROR = _row("408, 500, 502, 504", (408, 500, 502, 504), NEXT, STOP)
 ANSWERS = (
     _row("2xx, 3xx", range(200, 400), DONE, DONE),
     _row("404", (404,), NEXT, NEXT),
     _row("401, 403", (401, 403), NEXT, STOP),
     _row("429, 503", (429, 503), NEXT, NEXT),
-    _row("408, 500, 502, 504", (408, 500, 502, 504), NEXT, STOP),
+    SERVER_ERROR,
     _row("any other", (), STOP, STOP),
 )
 TABLE = (NEVER_SENT, MAYBE_SENT, EMPTY, MICROVERSION, QUOTA, *ANSWERS)
 
-_UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\Z", re.IGNORECASE)
-_MICROVERSION_HEADERS = ("OpenStack-API-Version", "X-OpenStack-Nova-API-Version")
+# After these nobody knows whether a write was carried out.
+FATE_UNKNOWN = (MAYBE_SENT, SERVER_ERROR)
+
+# OpenStack-API-Version, and what older clients say: X-OpenStack-Nova-API-Version, X-OpenStack-Ironic-API-Version.
+_MICROVERSION = re.compile(r"(X-)?OpenStack-([A-Za-z]+-)?API-Version", re.IGNORECASE)
 
 
 def row_for(outcome: Outcome, request: Request, intent: Intent, quota_moves_on: bool = False) -> Row:
     """The line of the table that this outcome falls under."""
     if isinstance(outcome, Unreached):
         return MAYBE_SENT if outcome.sent else NEVER_SENT
-    if outcome.status == 406 and any(request.header(name) for name in _MICROVERSION_HEADERS):
+    if outcome.status == 406 and any(_MICROVERSION.fullmatch(name) for name, _ in request.headers):
         return MICROVERSION
     if outcome.status == 403 and quota_moves_on and _is_quota(outcome):
         return QUOTA
@@ -82,9 +87,9 @@ def judge(outcome: Outcome, request: Request, intent: Intent, quota_moves_on: bo
 
 def is_empty(reply: Reply, intent: Intent) -> bool:
     """Whether this is a filtered list without an item."""
-    if intent.kind is not Kind.LIST or not intent.filtered or reply.status != 200:
+    if intent.kind is not Kind.LIST or not intent.filtered or not reply.ok:
         return False
-    lists = _lists(reply.json)
+    lists = _lists(contents(reply))
     return bool(lists) and not any(lists)
 
 
@@ -114,10 +119,10 @@ def give_up(
     if found is None:
         raise SiteFailure(_nobody(request, missing), 504 if any(outcome.sent for outcome in missing) else 502)
     if missing and (found.status == 404 or found.ok):
-        if strict or intent.writes or (found.status == 404 and is_uuid(intent.id)):
+        may_be_told = found.ok or intent.by_name
+        if strict or intent.writes or not may_be_told:
             raise SiteFailure(_cannot_tell(request, missing), 503)
-        return found, tuple(outcome.site for outcome in missing)
-    return found, ()
+    return found, tuple(outcome.site for outcome in missing)
 
 
 def _most_telling(replies: Sequence[Reply], intent: Intent) -> Reply | None:
@@ -127,11 +132,6 @@ def _most_telling(replies: Sequence[Reply], intent: Intent) -> Reply | None:
         lambda reply: True,
     )
     return next((reply for is_it in nothing_here for reply in replies if is_it(reply)), None)
-
-
-def is_uuid(id_: str | None) -> bool:
-    """Whether an id is one that a service made up, rather than a name that a person chose."""
-    return id_ is not None and _UUID.match(id_) is not None
 
 
 def _nobody(request: Request, missing: Sequence[Unreached]) -> str:
