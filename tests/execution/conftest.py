@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from scopeproxy.edges.app import App
 from scopeproxy.edges.config import load
@@ -83,7 +84,7 @@ class Cloud:
         """One call to the front of a service at a site."""
         given = {"X-Scope": scope, "X-Auth-Token": token, **(headers or {})}
         sent = {name: value for name, value in given.items() if value is not None}
-        url = self.emulated.site(site).fronts[service] + path
+        url = URL(self.emulated.site(site).fronts[service] + path, encoded=True)
         async with self.session.request(
             method, url, json=body, data=data, headers=sent, allow_redirects=False
         ) as reply:

@@ -1,0 +1,96 @@
+"""A third site's token: asked at Paris, nova at Corte needs an image of Marseille's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scopeproxy.execution.delivery import Travel
+from scopeproxy.model.identity import Token
+from scopeproxy.model.messages import Request
+
+SCOPE = "{nova: Corte, glance: Marseille}"
+PAGE = "/.well-known/scopeproxy/peer/token?site=Marseille"
+
+
+async def boot(cloud, token):
+    server = {"name": "vm", "flavorRef": next(iter(cloud.emulated.site("Corte").nova.flavors.items))}
+    server |= {"imageRef": cloud.image("Debian"), "networks": "none"}
+    return await cloud.call(
+        "Paris", "compute", "POST", "/v2.1/servers", scope=SCOPE, token=token, body={"server": server}
+    )
+
+
+@pytest.fixture
+async def corte(cloud):
+    """A login under the scope, and Corte's token for it."""
+    token = await cloud.token(SCOPE)
+    login = await cloud.apps["Paris"].lasting.ledger.login(Token(token).fingerprint)
+    return token, login.sites["Corte"].token
+
+
+async def lent(cloud, token, by="Corte"):
+    """What the entry answers to another site's proxy that asks for Marseille's token."""
+    delivery = cloud.apps[by].house.journey._delivery
+    request = Request("identity", "GET", PAGE, (("X-Auth-Token", token.value),))
+    reply = await delivery.deliver("Paris", request, Travel("h", "127.0.0.1"))
+    await reply.rest.aclose()
+    return reply.status
+
+
+async def test_the_entry_lends_a_third_sites_token(cloud):
+    token = await cloud.token(SCOPE)
+    mark = cloud.mark()
+    assert (await boot(cloud, token)).status == 202
+    asked = [(r.site, r.user, r.status) for r in cloud.seen(mark, "glance") if "schemas" not in r.path]
+    assert asked == [("Marseille", "alice", 200)]
+
+
+async def test_it_is_lent_to_the_site_that_shows_the_token_it_was_given(cloud, corte):
+    token, theirs = corte
+    assert await lent(cloud, theirs) == 200
+    assert await lent(cloud, Token(token)) == 404
+    assert await lent(cloud, Token("guess")) == 404
+    assert await lent(cloud, theirs, by="Marseille") == 404
+
+
+async def test_nobody_but_a_trusted_peer_may_ask(cloud, corte):
+    _, theirs = corte
+    unsigned = await cloud.call("Paris", "identity", "GET", PAGE, token=theirs.value)
+    assert unsigned.status == 403
+    await cloud.use("Paris", trust=("Marseille",))
+    assert await lent(cloud, theirs) == 403
+
+
+async def test_it_is_not_lent_where_the_operator_sends_no_tokens(cloud, corte):
+    _, theirs = corte
+    credentials = cloud.topology.sites["Paris"].proxy.credentials
+    await cloud.use("Paris", credentials=replace(credentials, token_to=("Marseille",)))
+    assert await lent(cloud, theirs) == 404
+
+
+async def test_it_is_not_lent_once_the_clients_token_was_revoked(cloud, corte):
+    token, theirs = corte
+    cloud.emulated.site("Paris").keystone.issued.revoke(token)
+    await cloud.use(validated_within=0.0)
+    assert await lent(cloud, theirs) == 404
+
+
+async def test_an_issuer_that_cannot_be_asked_is_no_refusal(cloud, corte):
+    """It was told as a 401, on which clients log in again for nothing."""
+    _, theirs = corte
+    await cloud.use(validated_within=0.0)
+    await cloud.emulated.site("Paris").misbehave("identity", "refuse")
+    assert await lent(cloud, theirs) == 503
+
+
+async def test_what_was_lent_is_revoked_with_the_clients_token(cloud):
+    token = await cloud.token(SCOPE)
+    assert (await boot(cloud, token)).status == 202
+    headers = {"X-Subject-Token": token}
+    gone = await cloud.call("Paris", "identity", "DELETE", "/v3/auth/tokens", token=token, headers=headers)
+    assert gone.status == 204
+    for app in cloud.apps.values():
+        await app.lasting.ledger.purge()
+        assert app.lasting.ledger.describe()["logins"] == 0
