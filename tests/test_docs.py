@@ -22,15 +22,18 @@ from scopeproxy.errors import BadCollaboration, NotYet
 from scopeproxy.execution import ledger_rows
 from scopeproxy.execution.tokens import broker
 from scopeproxy.execution.tokens.broker import Asked, Broker, Grant
+from scopeproxy.lang.names import MOST_SITES
 from scopeproxy.lang.parser import parse, parse_command_line
+from scopeproxy.lang.source import MOST_BYTES, MOST_LEVELS
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.lang.wire import Options
 from scopeproxy.model import messages, services, topology
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning import credentials, merging, rules
+from scopeproxy.planning import carriers, credentials, merging, rules, signing
 from scopeproxy.planning.intent import Kind, classify
+from scopeproxy.planning.planner import MAX_HOPS
 from scopeproxy.planning.rewriting import SCOPE_REQUEST, SCOPE_RESPONSE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,6 +128,16 @@ def test_the_headers_and_options_are_those_of_the_code() -> None:
         name.replace("-", "_") for name in re.findall(r"^\| `(on-partial|strict|timeout|settle)", page, re.MULTILINE)
     }
     assert named == set(Options.__slots__)
+
+
+def test_the_numbers_are_those_of_the_code() -> None:
+    language, architecture = text("docs/language.md"), text("docs/architecture.md")
+    assert f"{MOST_BYTES:,} bytes, {MOST_LEVELS} levels of parentheses and {MOST_SITES:,} different" in language
+    assert f"has travelled over more than {MAX_HOPS}," in language
+    assert f"Clocks may be {signing.WINDOW} s apart" in architecture
+    assert f"over {carriers.MAX_TAG:,} characters" in architecture
+    assert f"req-{carriers.REQUEST_ID_MARK}-" in architecture
+    assert f"<token>{carriers.SEPARATOR}<payload>" in architecture
 
 
 def test_what_is_stored_is_told() -> None:
