@@ -1,0 +1,33 @@
+"""Data at other sites, with the released client."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+
+def test_an_image_is_made_at_another_site_and_comes_back_the_same(lab: Any, tmp_path: Path) -> None:
+    data = b"".join(hashlib.sha256(bytes([number % 256])).digest() for number in range(1 << 16))
+    (tmp_path / "up.img").write_bytes(data)
+    made = lab.openstack(
+        *("image", "create", "two-mib", "--file", str(tmp_path / "up.img"), "--disk-format", "raw"),
+        *("-f", "json", "--scope", "{glance: Corte}"),
+    )
+    assert made.json["status"] == "active"
+    assert "glance@Paris" not in made.asked
+    there = lab.openstack("image", "show", "two-mib", "-f", "json", cloud="Corte-alice")
+    assert there.json["checksum"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    saved = lab.openstack("image", "save", "two-mib", "--file", str(tmp_path / "down"), "--scope", "{glance: Corte}")
+    assert saved.code == 0, saved.stderr
+    assert (tmp_path / "down").read_bytes() == data
+
+
+def test_a_volume_is_made_in_the_project_of_the_other_site(lab: Any) -> None:
+    made = lab.openstack("volume", "create", "--size", "1", "far", "-f", "json", "--scope", "{cinder: Corte}")
+    assert made.json["name"] == "far"
+    project = lab.cloud.site("Corte").project("demo")
+    assert made.calls("cinder@Corte", method="POST") == [f"/v3/{project}/volumes"]
+    assert "cinder@Paris" not in made.asked
+    both = lab.openstack("volume", "list", "-f", "json", "--scope", "{cinder: Paris&Corte}")
+    assert [row["Name"] for row in both.json if row["Name"] == "far"] == ["far"]
