@@ -118,7 +118,8 @@ class Forwarder:
 class _Patience:
     """How long one request may still take.  A body on its way earns more time with each chunk that gets through.
 
-    `target` and `headers`: what it must have, to the letter; `connected`: whether anything may have been sent; `broken`: how the client's body broke off, if it did.
+    `target` and `headers`: what it must have, to the letter; `connected`: whether anything may have been sent;
+    `broken`: how the client's body broke off, if it did.
     """
 
     def __init__(self, outgoing: Outgoing) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 logger = logging.getLogger("scopeproxy.calls")
 
 _REMEMBERED = 2_000
+
+# Old keystones and nova's consoles have tokens in paths: /v2.0/tokens/<id>, /os-console-auth-tokens/<token>.  Elsewhere
+# a Fernet token is told by its beginning.
+_TOKEN = re.compile(r"(?<=tokens/)[^/\s]+|\bgAAAA[\w=~.-]{40,}")
+_LONGEST_PATH, _LONGEST_ERROR = 500, 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Records:
 
     def note(self, record: Record) -> None:
         """Log the call; keep it when it was scoped."""
+        record = replace(record, path=shown(record.path), error=record.error and shown(record.error, _LONGEST_ERROR))
         if record.scope is None:
             self._unscoped += 1
             if self._unscoped % self._sample != 1 and self._sample > 1:
@@ -67,3 +74,9 @@ class Records:
     def last(self, count: int = 50) -> list[Record]:
         """The latest scoped calls, the newest first."""
         return list(reversed(self._last.values()))[:count]
+
+
+def shown(text: str, longest: int = _LONGEST_PATH) -> str:
+    """A path, or an error that may name one, as it may be told: without tokens, and not for ever."""
+    text = _TOKEN.sub("…", text)
+    return text if len(text) <= longest else f"{text[:longest]}…"
