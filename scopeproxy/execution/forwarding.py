@@ -24,6 +24,9 @@ from scopeproxy.model.topology import Address, Timeouts, Url
 # connection that is just being closed would be one that "may have happened".
 _KEEP_ALIVE = 4.0
 
+# Bytes that are written to a connection in one go; aiohttp warns of more than a MiB.
+_AT_ONCE = 512 * 1024
+
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -101,11 +104,13 @@ class Forwarder:
         if root.scheme == "https":
             options["server_hostname"] = root.address.host
         body = outgoing.body
-        empty = isinstance(body, Held) and not body.data
+        data: bytes | _Watched | None = patience.watch(body)
+        if isinstance(body, Held) and len(body.data) <= _AT_ONCE:
+            data = body.data or None
         return await self._session.request(
             outgoing.method,
             url,
-            data=None if empty else body.data if isinstance(body, Held) else patience.watch(body),
+            data=data,
             chunked=True if body.length is None else None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(

@@ -12,7 +12,7 @@ import pytest
 from scopeproxy.execution.bodies import Kept, Once
 from scopeproxy.execution.forwarding import Forwarder, Outgoing
 from scopeproxy.execution.reading import collect, discard
-from scopeproxy.model.messages import NOTHING, Reply, Unreached
+from scopeproxy.model.messages import NOTHING, Held, Reply, Unreached
 from scopeproxy.model.topology import Address, Timeouts, Url
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -167,6 +167,19 @@ async def test_a_chunked_body_and_a_chunked_answer_are_streams(forwarder):
     async with Server(script) as server:
         reply = await ask(forwarder, server, "PUT", body=Once(chunks(b"ab", b"c"), None))
     assert reply.body == b"hi"
+
+
+async def test_a_large_body_at_hand_leaves_whole(forwarder):
+    data = b"x" * 3_000_000
+
+    async def script(server, reader, writer):
+        await server.head(reader)
+        assert await reader.readexactly(len(data)) == data
+        writer.write(OK)
+
+    async with Server(script) as server:
+        headers = (("Content-Length", str(len(data))),)
+        assert (await ask(forwarder, server, "POST", headers=headers, body=Held(data))).status == 200
 
 
 async def test_a_body_waits_for_100_continue(forwarder):
