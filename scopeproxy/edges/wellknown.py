@@ -11,7 +11,7 @@ from scopeproxy.edges.explain import explain
 from scopeproxy.errors import CallerError, Forbidden, ScopeProxyError, Unauthorized
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
-from scopeproxy.execution.records import Records
+from scopeproxy.execution.records import Record, Records
 from scopeproxy.execution.tokens.lending import Lending, tell_site
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.lang.wire import from_header
@@ -81,10 +81,7 @@ class WellKnown:
 
     def _report(self, id_: str, caller: Identity | None) -> Reply:
         record = self._records.get(id_)
-        theirs = record is not None and (
-            caller is None or record.project == caller.project_id or "admin" in caller.roles
-        )
-        if record is None or not theirs:
+        if record is None or not _may_read(caller, record):
             raise NotFound(f"no scoped call of the id {id_[:80]!r} is remembered for this project")
         return json_reply(self._here, 200, asdict(record))
 
@@ -103,6 +100,13 @@ class WellKnown:
         if there is None:
             raise NotFound(f"no login that {peer} has a part in covers {site[:80]!r}")
         return json_reply(self._here, 200, tell_site(there), (("Cache-Control", "no-store"),))
+
+
+def _may_read(caller: Identity | None, record: Record) -> bool:
+    """Whose call it was, by project; a call that belongs to no project is for admins alone."""
+    if caller is None or "admin" in caller.roles:
+        return True
+    return caller.project_id is not None and record.project == caller.project_id
 
 
 def sites_table(topology: Topology, here: str, health: Health) -> list[dict[str, object]]:
