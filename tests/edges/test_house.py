@@ -26,13 +26,13 @@ def test_every_peer_without_a_key_is_told_at_once(tmp_path):
         for name in ("Paris", "Corte", "Marseille")
     }
     rows["Paris"]["services"]["docs"]["listen"] = "127.0.0.1:2"
-    proxy = {"state": f"sqlite:///{tmp_path}/state.db", "peer_keys": {"Corte": "one.key", "Marseille": "two.key"}}
+    proxy = {"state": f"sqlite:///{tmp_path}/state.db", "peer_key": "one.key", "peer_keys": {"Corte": "two.key"}}
     path = tmp_path / "sites.yaml"
     path.write_text(yaml.safe_dump({"sites": rows, "services": {"docs": {}}, "proxy": proxy}))
     with pytest.raises(ConfigurationError) as refused:
         App(load(path), "Paris")
     assert [mistake.partition(":")[0] for mistake in refused.value.mistakes] == [
-        str(tmp_path / name) for name in ("one.key", "two.key")
+        str(tmp_path / name) for name in ("two.key", "one.key")
     ]
 
 
