@@ -1,0 +1,41 @@
+"""One call of a plan: with a token that its site accepts, and the answer as from the entry."""
+
+from __future__ import annotations
+
+from scopeproxy.planning.carriers import is_minted
+
+SCOPE = "{glance: Corte}"
+
+
+async def test_a_version_document_of_another_site_names_this_sites_front_and_is_kept(cloud):
+    mark = cloud.mark()
+    front = cloud.emulated.site("Paris").fronts["image"]
+    for _ in range(3):
+        answer = await cloud.call("Paris", "image", "GET", "/", scope=SCOPE)
+        assert front in answer.body.decode()
+    assert len(cloud.seen(mark)) == 1
+
+
+async def test_a_location_names_this_sites_front(cloud):
+    token = await cloud.token(SCOPE)
+    body = {"name": "x", "disk_format": "raw", "container_format": "bare"}
+    made = await cloud.call("Paris", "image", "POST", "/v2/images", scope=SCOPE, token=token, body=body)
+    assert made.status == 201
+    assert made.headers["location"].startswith(cloud.emulated.site("Paris").fronts["image"])
+
+
+async def test_a_minted_id_never_crosses_sites(cloud):
+    token = await cloud.token("{nova: Paris, glance: Corte}")
+    mark = cloud.mark()
+    await cloud.boot("{nova: Paris, glance: Corte}", token, cloud.image("OnlyCorte"))
+    ours = {r.request_id for r in cloud.seen(mark, site="Paris") if r.request_id and is_minted(r.request_id)}
+    theirs = {r.request_id for r in cloud.seen(mark, site="Corte") if r.request_id}
+    assert ours
+    assert not ours & theirs
+
+
+async def test_a_call_to_another_site_needs_a_token_and_says_so(cloud):
+    answer = await cloud.call("Paris", "image", "GET", "/v2/images", scope=SCOPE)
+    assert answer.status == 401
+    assert "needs a token" in answer.json["error"]["message"]
+    assert cloud.seen(0) == []

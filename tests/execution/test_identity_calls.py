@@ -1,0 +1,43 @@
+"""Calls about tokens go to the token's issuer, never where the scope would send them."""
+
+from __future__ import annotations
+
+import pytest
+
+CORTE = "{keystone: Corte, nova: Corte}"
+
+
+@pytest.mark.parametrize("path", ["/v3/auth/projects", "/v3/auth/domains", "/v3/auth/catalog"])
+@pytest.mark.parametrize("scope", ["{keystone: Paris&Corte}", "{nova: Corte}", CORTE])
+async def test_a_call_about_a_token_of_this_site_stays_here_under_any_scope(cloud, path, scope):
+    token = await cloud.token("{nova: Corte}")
+    mark = cloud.mark()
+    answer = await cloud.call("Paris", "identity", "GET", path, scope=scope, token=token)
+    assert answer.status == 200
+    assert [(r.site, r.path) for r in cloud.seen(mark, "keystone")] == [("Paris", path)]
+
+
+async def test_it_goes_to_the_site_that_issued_the_token(cloud):
+    token = await cloud.token(CORTE)
+    mark = cloud.mark()
+    answer = await cloud.call("Paris", "identity", "GET", "/v3/auth/projects", scope="{nova: Corte}", token=token)
+    assert answer.status == 200
+    assert [r.site for r in cloud.seen(mark, "keystone")] == ["Corte"]
+
+
+async def test_a_keystone_that_cannot_be_asked_is_a_502_in_its_shape(cloud):
+    await cloud.emulated.site("Paris").misbehave("identity", "refuse")
+    for scope in (None, CORTE.replace("Corte", "Paris"), "{nova: Corte}"):
+        answer = await cloud.log_in(scope=scope)
+        assert answer.status == 502
+        assert answer.json["error"]["message"]
+
+
+async def test_a_revocation_with_a_slash_at_the_end_is_one_too(cloud):
+    token = await cloud.token("{glance: Corte}")
+    headers = {"X-Subject-Token": token}
+    gone = await cloud.call("Paris", "identity", "DELETE", "/v3/auth/tokens/", token=token, headers=headers)
+    assert gone.status in (204, 404)
+    held = cloud.apps["Paris"].lasting.ledger
+    await held.purge()
+    assert held.describe()["logins"] == (0 if gone.status == 204 else 1)
