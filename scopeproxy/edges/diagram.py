@@ -72,7 +72,7 @@ def _routine(arrow: Arrow) -> str | None:
     if arrow.called.name == "keystone" and arrow.path == "/v3/auth/tokens":
         if arrow.method == "GET":
             return "token validations"
-        return None if arrow.caller.name == OPENSTACK else "logins of services"
+        return None if arrow.caller.name == OPENSTACK else "services' logins"
     if arrow.method == "GET" and not _VERSION.sub("", arrow.path, count=1).strip("/"):
         return "version look-ups"
     return None
@@ -183,5 +183,5 @@ def _write(cells: list[str], place: int, text: str) -> None:
 
 
 def _note(left_out: Counter[str]) -> list[Line]:
-    told = ", ".join(f"{count} {what}" for what, count in left_out.items() if count)
+    told = ", ".join(f"{what} {count}" for what, count in left_out.items() if count)
     return [Line(text, "note") for text in textwrap.wrap(f"not drawn: {told}", WIDTH)] if told else []

@@ -64,7 +64,7 @@ def test_what_every_call_brings_with_it_is_counted_only() -> None:
         arrow("nova@Paris", "keystone@Paris", "POST", "/v3/auth/tokens", 201),
         arrow("nova@Paris", "keystone@Paris", "GET", "/v3/auth/tokens"),
     )
-    assert lines == ["not drawn: 2 version look-ups, 1 logins of services, 1 token validations"]
+    assert lines == ["not drawn: version look-ups 2, services' logins 1, token validations 1"]
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
@@ -95,14 +95,14 @@ def test_nine_sites_are_never_wider_than_the_terminal() -> None:
         home="Site0",
     )
     assert max(map(len, lines)) <= WIDTH
-    assert "9 calls to placement" in " ".join(lines)
+    assert "calls to placement 9" in " ".join(lines)
 
 
 def test_a_long_tale_is_cut() -> None:
     both = ("nova@Paris", "glance@Paris")
     lines = drawn(*(arrow("openstack@Paris", both[n % 2], "GET", f"/v2/x{n}") for n in range(ROWS + 5)))
     assert len(lines) == 2 + ROWS + 1
-    assert lines[-1] == "not drawn: 5 later calls"
+    assert lines[-1] == "not drawn: later calls 5"
 
 
 def test_a_terminal_without_such_signs_gets_others() -> None:
