@@ -98,7 +98,7 @@ def label(row: Sequence[Arrow]) -> str:
     query = arrow.target.partition("?")[2]
     name = next((part for part in query.split("&") if part.startswith("name=")), "")
     more = f" (+{len(row) - 1})" if len(row) > 1 else ""
-    status = "no answer" if arrow.status == NO_ANSWER else str(arrow.status)
+    status = "no reply" if arrow.status == NO_ANSWER else str(arrow.status)
     return f"{arrow.method} {path}{'?' if name else ''}{name} {status}{more}"
 
 

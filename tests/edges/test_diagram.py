@@ -49,7 +49,7 @@ def test_an_arrow_to_the_left() -> None:
 
 def test_a_call_without_an_answer_ends_in_an_x() -> None:
     lines = diagram([arrow("openstack@Paris", "nova@Corte", "GET", "/v2.1/servers", 0)], "Paris")
-    assert (lines[-1].text, lines[-1].kind) == ("    ├══════════x│      GET /servers no answer", "lost")
+    assert (lines[-1].text, lines[-1].kind) == ("    ├══════════x│      GET /servers no reply", "lost")
 
 
 def test_kinds_are_for_whoever_has_colours() -> None:
@@ -80,7 +80,7 @@ def test_nothing_is_drawn_of_nothing() -> None:
         ([("POST", "/v3/0123456789abcdef0123456789abcdef/volumes", 202)], "POST /volumes 202"),
         ([("DELETE", f"/v2.1/servers/{UUID}", 204)], "DELETE /servers/<id> 204"),
         ([("GET", "/v3/users/0123456789abcdef0123456789abcdef", 200)], "GET /users/<id> 200"),
-        ([("GET", "/v2/images", 0)], "GET /images no answer"),
+        ([("GET", "/v2/images", 0)], "GET /images no reply"),
     ],
 )
 def test_labels_are_short(calls: list[tuple[str, str, int]], text: str) -> None:
