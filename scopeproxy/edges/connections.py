@@ -31,7 +31,8 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 def cannot_listen(address: Address, error: OSError) -> str:
     """What is told of a socket that cannot be opened.  The libraries' own texts differ, and name the address again."""
-    why = os.strerror(error.errno) if error.errno in errno.errorcode else str(error)
+    number = error.errno or 0
+    why = os.strerror(number) if number in errno.errorcode else str(error)
     return f"cannot listen on {address}: {why}"
 
 
