@@ -87,7 +87,9 @@ class Carriers:
         if value is None:
             return request, None, None
         untagged = self._tags.untag(value, self._now())
-        bare = request if untagged.tag is None else request.with_header(name, untagged.token.value)
+        # A second header of the name might have a tag too; the first is the one that counts, here and at services.
+        clean = all(strip(other) == other for key, other in request.headers if key.lower() == name.lower())
+        bare = request if clean else request.with_header(name, untagged.token.value)
         return bare, untagged.token, untagged.tag
 
     def _by_header(self, found: Found, header: str, from_peer: bool) -> Found:

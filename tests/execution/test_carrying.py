@@ -294,6 +294,14 @@ async def test_the_header_wins_then_the_request_id_then_the_tag(carriers):
     assert {f.request.header("X-Auth-Token") for f in by} == {"demo"}
 
 
+async def test_a_tag_in_a_second_header_of_the_name_comes_off_with_it(carriers):
+    _, value = await attached(carriers)
+    twice = Request("identity", "GET", "/", (("X-Auth-Token", "demo"), ("x-auth-token", value)))
+    found = await carriers.find(twice, False)
+    assert found.scope is None
+    assert found.request.headers == (("X-Auth-Token", "demo"),)
+
+
 async def test_an_id_expires_after_a_day_and_a_tag_after_two_at_most(carriers, clock):
     id_, value = await attached(carriers)
     clock.now += 24 * 3600 - 1
