@@ -36,10 +36,13 @@ class ScopeError(CallerError):
         lines = self.text.splitlines()
         if not lines or self.line > len(lines):
             return f"scope: {self.message}"
+        line = lines[self.line - 1]
+        # A tab is as wide as the terminal makes it: the caret is under its place only behind the same tabs.
+        before = "".join("\t" if character == "\t" else " " for character in line[: self.column - 1])
         return (
             f"scope: line {self.line}, column {self.column}: {self.message}\n"
-            f"    {lines[self.line - 1]}\n"
-            f"    {' ' * (self.column - 1)}^"
+            f"    {line}\n"
+            f"    {before.ljust(self.column - 1)}^"
         )
 
 
