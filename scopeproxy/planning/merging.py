@@ -190,7 +190,10 @@ def _discovery(answers: Answers) -> Merged:
 
 def _complete(answers: Answers, reply: Reply, missing: Mapping[str, str]) -> Merged:
     if missing and answers.strict:
-        raise SiteFailure(f"scope: strict, and not every site gave its part: {_told(missing)}", 503)
+        # On 503 clients ask again, which helps where a site could not be asked, and not where it answered.
+        unasked = any(not isinstance(one, Reply) for one in answers.outcomes)
+        message = f"scope: strict, and not every site gave its part: {_told(missing)}"
+        raise SiteFailure(message, 503 if unasked else 502)
     return Merged(reply, tuple(missing))
 
 

@@ -56,6 +56,12 @@ def _migrates_live(request: Request, intent: Intent) -> bool:
     return intent.kind is Kind.ACTION and isinstance(request.json, dict) and "os-migrateLive" in request.json
 
 
+def _makes_a_key_pair(request: Request, intent: Intent) -> bool:
+    """Nova makes one where no public key is given: at each site another."""
+    asked = request.json.get("keypair") if isinstance(request.json, dict) else None
+    return intent.kind is Kind.CREATE and isinstance(asked, dict) and not asked.get("public_key")
+
+
 def _is_console(_: Request, intent: Intent) -> bool:
     return intent.kind is Kind.CONSOLE
 
@@ -90,6 +96,7 @@ ROWS = (
 LONELY = (
     Lonely("a console, or a connection that is upgraded,", _is_console),
     Lonely("a live migration", _migrates_live),
+    Lonely("a key pair that nova makes up (give it a public key, and it is the same at every site)", _makes_a_key_pair),
 )
 
 

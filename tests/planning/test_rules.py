@@ -109,6 +109,14 @@ def test_consoles_and_live_migrations_need_a_single_site() -> None:
     assert refused(upgrade, scope(network=BOTH))
 
 
+def test_a_key_pair_that_nova_makes_up_is_another_at_each_site() -> None:
+    made_up = call("compute", "POST /v2.1/os-keypairs", {"keypair": {"name": "k"}})
+    given = call("compute", "POST /v2.1/os-keypairs", {"keypair": {"name": "k", "public_key": "ssh-ed25519 AAAA"}})
+    assert refused(made_up, scope(compute=BOTH))
+    assert not refused(made_up, scope(compute=EITHER))
+    assert not refused(given, scope(compute=BOTH))
+
+
 def test_a_service_which_the_site_lacks_is_refused_and_told_where_it_is() -> None:
     request = call("image", "GET /v2/images")
     with pytest.raises(BadCollaboration, match="Lyon has no compute service; it is at Paris, Corte"):

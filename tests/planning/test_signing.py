@@ -32,9 +32,10 @@ CALL = ("GET", "/v2/images?limit=2")
 
 texts = st.text(max_size=30)
 hops = st.builds(
-    Hop, to=texts, service=texts, scope=texts, options=texts, home=texts, entry=texts, hops=st.integers(0, 8), host=texts,
-    fingerprint=texts,
-)  # fmt: skip
+    Hop,
+    hops=st.integers(0, 8),
+    **dict.fromkeys(("to", "service", "scope", "options", "home", "entry", "host", "fingerprint"), texts),
+)
 
 
 def received(signature, hop=HOP, call=CALL, now=NOW, seen=None, keys=KEYS):
