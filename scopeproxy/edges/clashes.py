@@ -146,7 +146,7 @@ def _scopes(scopes: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Findi
 
 def warnings(topology: Topology) -> list[str]:
     """What may be meant, but probably is not."""
-    return [*_hidden_groups(topology), *_one_admin(topology), *_unsafe(topology)]
+    return [*_hidden_groups(topology), *_one_admin(topology), *_unsafe(topology), *_moved(topology)]
 
 
 def _hidden_groups(topology: Topology) -> Iterator[str]:
@@ -176,3 +176,14 @@ def _unsafe(topology: Topology) -> Iterator[str]:
 
 def _in_the_clear(end: Endpoint) -> bool:
     return end.front.scheme == "http" and not end.front.address.on_loopback
+
+
+def _moved(topology: Topology) -> Iterator[str]:
+    """Answers pass byte for byte, and the links in them are made from the path at which a service was called."""
+    for site in topology:
+        for service, end in site.services.items():
+            if end.back is not None and end.back.path != end.front.path and service not in topology.own_services:
+                yield (
+                    f"{service} at {site.name} has the path '{end.front.path or '/'}' at its front and "
+                    f"'{end.back.path or '/'}' at its back: links in its answers will leave the front; give it one path"
+                )

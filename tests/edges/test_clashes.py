@@ -152,3 +152,11 @@ def test_fronts_to_which_no_one_sends_credentials_are_suspicious() -> None:
     assert warnings(Topology({"B": b})) == []
     many = {name: site(name, image=end(f"http://{name}")) for name in "abcde"}
     assert "beyond loopback at a, b, c and 2 more: " in warnings(Topology(many))[0]
+
+
+def test_a_service_whose_links_would_leave_its_front_is_suspicious() -> None:
+    moved = site("A", image=end("http://127.0.0.1:1/image", "http://127.0.0.1:2"))
+    (told,) = warnings(Topology({"A": moved}))
+    assert told.startswith("image at A has the path '/image' at its front and '/' at its back")
+    same = site("A", image=end("http://127.0.0.1:1/image", "http://127.0.0.1:2/image"))
+    assert warnings(Topology({"A": same})) == []
