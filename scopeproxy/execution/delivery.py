@@ -22,6 +22,9 @@ from scopeproxy.model.topology import Endpoint, Topology, Url
 from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, with_via
 from scopeproxy.planning.signing import SIGNATURE, Hop, sign
 
+# Seconds beyond the time for a connection after which an answer is late.
+_LATE = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Travel:
@@ -69,12 +72,32 @@ class Delivery:
             self._to_back(endpoint, request, travel) if at_home else self._to_peer(site, endpoint, request, travel)
         )
         with self._metrics.call_to(site, request.service) as observed:
-            outcome = await self._forwarder.send(outgoing)
+            outcome = await (self._forwarder.send(outgoing) if at_home else self._send_to_peer(outgoing))
             if not at_home:
                 self._learn(site, outcome, travel)
                 outcome = await _as_the_peer_tells(outcome)
             observed.outcome = outcome
         return outcome
+
+    async def _send_to_peer(self, outgoing: Outgoing) -> Outcome:
+        """Wait for a peer's answer only as long as the peer can be reached.
+
+        Where a link drops packets, a call on a connection that was open before is not told of it for minutes.  So when
+        an answer is late a new connection is tried, and again each time that twice as long has passed.
+        """
+        sending = asyncio.ensure_future(self._forwarder.send(outgoing))
+        wait = self._settings.timeouts.connect + _LATE
+        try:
+            while not (await asyncio.wait({sending}, timeout=wait))[0]:
+                if not await self._forwarder.reaches(outgoing.root, self._settings.timeouts.connect):
+                    self._health.note(outgoing.site, Unreached(outgoing.site, False, "no new connection"))
+                    return Unreached(outgoing.site, True, "no answer, and no new connection to it either")
+                wait *= 2
+            return sending.result()
+        finally:
+            if not sending.done():
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
     def _learn(self, site: str, outcome: Outcome, travel: Travel) -> None:
         # A caller who gives a call no time says nothing of the site.

@@ -95,6 +95,16 @@ class Forwarder:
         rest = _Answer(response)
         return Reply(outgoing.site, response.status, headers, b"", rest, response.reason or "")
 
+    async def reaches(self, root: Url, patience: float) -> bool:
+        """Whether a new connection can be had within so many seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                _, writer = await asyncio.open_connection(*self._routes.get(root.address, root.address))
+        except OSError:
+            return False
+        writer.close()
+        return True
+
     async def _request(self, outgoing: Outgoing, patience: _Patience) -> aiohttp.ClientResponse:
         assert self._session is not None, "open() comes first"
         root = outgoing.root

@@ -10,6 +10,7 @@ import pytest
 
 from scopeproxy.execution.delivery import Travel, hop_of
 from scopeproxy.model.messages import Request, Unreached
+from scopeproxy.model.topology import Timeouts
 from scopeproxy.planning.signing import SIGNATURE, sign
 
 SCOPE = "{glance: Corte}"
@@ -64,6 +65,25 @@ async def test_a_write_that_may_have_happened_there_stops(cloud):
     made = await cloud.call("Paris", "image", "POST", "/v2/images", scope=scope, token=token, body={"name": "new"})
     assert made.status == 504
     assert cloud.seen(mark, "glance", "Marseille") == []
+
+
+async def test_a_link_that_drops_everything_is_found_out_long_before_the_time_for_an_answer_is_up(cloud):
+    """With the default time-outs a list over two sites hung for a minute when a link went dead under a connection."""
+    await cloud.use(timeouts=Timeouts(connect=0.2, answer=3600, total=3600))
+    token = await cloud.token(scope="{glance: Paris&Corte}")
+    assert (await cloud.call("Paris", "image", "GET", "/v2/images", scope="{glance: Corte}", token=token)).status == 200
+    cloud.emulated.links.cut("Paris", "Corte", how="drop")
+    both = await cloud.call("Paris", "image", "GET", "/v2/images", scope="{glance: Paris&Corte}", token=token)
+    assert (both.status, both.sites) == (200, {"Paris": "200", "Corte": "unreached"})
+    assert cloud.apps["Paris"].house.health.believed_down("Corte")
+
+
+async def test_a_site_that_is_only_slow_is_waited_for(cloud):
+    await cloud.use(timeouts=Timeouts(connect=0.05, answer=60, total=60))
+    token = await cloud.token(scope="{glance: Corte}")
+    cloud.emulated.links.delay("Paris", "Corte", 1.2)
+    there = await cloud.call("Paris", "image", "GET", "/v2/images", scope="{glance: Corte}", token=token)
+    assert there.status == 200
 
 
 async def test_a_caller_who_gives_a_call_no_time_says_nothing_of_the_site(cloud):
