@@ -28,6 +28,10 @@ class HeadTooLarge(CallerError):
     status = 431
 
 
+class HeadNotText(CallerError):
+    """A header holds what could not be passed on as it is."""
+
+
 class BodyBrokenOff(CallerError):
     """The client did not send the body that its head announced."""
 
@@ -95,6 +99,18 @@ def check_head(request: web.BaseRequest, limit: int) -> None:
         raise HeadTooLarge(f"the request's head has {size} bytes; at most {limit} are taken")
     if _is_oddly_framed(request):
         raise CallerError("a Transfer-Encoding other than chunked, or under HTTP/1.0, is not taken")
+    for name, value in request.raw_headers:
+        if not _is_text(value):
+            # What writes requests for us would leave these bytes out, and we pass calls on whole or not at all.
+            raise HeadNotText(f"the header {name.decode(errors='replace')} holds bytes that are not UTF-8")
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_oddly_framed(request: web.BaseRequest) -> bool:
