@@ -12,7 +12,7 @@ from scopeproxy.lang.scope import EVERY_SERVICE, Location, Scope, explained, sit
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.messages import Request
 from scopeproxy.model.topology import Site, Topology
-from scopeproxy.planning.credentials import PASSWORD, withheld
+from scopeproxy.planning.credentials import PASSWORD, TOKEN, withheld
 from scopeproxy.planning.intent import Intent, Kind, classify
 from scopeproxy.planning.plan import Plan, Refuse, Work, calls_of
 from scopeproxy.planning.planner import check, make_plan
@@ -72,7 +72,10 @@ def _token(here: Site, there: Site) -> str:
         return "the client's own"
     if "identity" not in there.services:
         return "none needed: the site has no keystone"
-    reason = withheld(PASSWORD, here, there, there.services["identity"].front)
+    if "login" not in here.proxy.tokens:
+        return f"none: proxy.tokens of {here.name} names no strategy that is built; login is"
+    reasons = (withheld(kind, here, there, there.services["identity"].front) for kind in (PASSWORD, TOKEN))
+    reason = next(filter(None, reasons), None)
     return f"none: {reason}" if reason else "login"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +34,8 @@ from scopeproxy.model.topology import vocabulary as vocabulary_of
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.carriers import Tags
 from scopeproxy.planning.signing import NonceMemory
+
+logger = logging.getLogger("scopeproxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     login = LoginStrategy(topology, here, ask, lasting.ledger, validator, lending, health)
     built: dict[str, Strategy] = {login.name: login}
     strategies = [built[name] for name in site.proxy.tokens if name in built]
+    if topology.has_identity and not strategies:
+        logger.warning("proxy.tokens names no strategy that is built: calls to other sites will get no token")
     broker = Broker(strategies, topology.has_identity)
     carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
     calling = Calling(topology, here, delivery, carriers, broker, DiscoveryCache())

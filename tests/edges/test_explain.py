@@ -104,3 +104,10 @@ def test_services_of_ones_own_are_told_without_tokens():
     assert told("{docs: Corte}", ("GET", "docs:/x"), own)["tokens"] == {
         "Corte": "none needed: the site has no keystone"
     }
+
+
+def test_a_strategy_that_the_operator_left_out_is_not_promised():
+    paris = TOPOLOGY.sites["Paris"]
+    only_home = replace(paris, proxy=replace(paris.proxy, tokens=("home",)))
+    answer = told("{nova: Corte}", topology=replace(TOPOLOGY, sites={**TOPOLOGY.sites, "Paris": only_home}))
+    assert answer["tokens"]["Corte"].startswith("none: proxy.tokens of Paris names no strategy that is built")
