@@ -101,8 +101,9 @@ class IdentityCalls:
         if isinstance(answer, Unreached):
             status = 504 if answer.sent else 502
             return Result(None, SiteFailure(f"no login at {answer.site}: {answer.why}", status), logged.asked)
-        partial_ = tuple(outcome.site for outcome in logged.asked if not isinstance(outcome, Reply) or not outcome.ok)
-        return Result(answer, None, logged.asked, partial_ if answer.ok else ())
+        # A site that failed is told in X-Scope-Sites; the login itself is whole, and what is missing will be told with
+        # the call that needs it.
+        return Result(answer, None, logged.asked)
 
     def _login_order(self, location: Location | None) -> tuple[str, ...]:
         """The client's site: where keystone is bound, else here; `&` asks for one of them, this one if it is there."""

@@ -32,9 +32,10 @@ from scopeproxy.model.messages import Body, Held, Outcome, Reply, Request, Unrea
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.intent import Kind, classify
-from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Work
+from scopeproxy.planning.plan import Call, Plan, Refuse, Work
 from scopeproxy.planning.planner import check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
+from scopeproxy.planning.rules import spread
 from scopeproxy.planning.selectors import expand
 
 # What a merge cannot honour yet: a tag of one site's answer says nothing of the merged one.
@@ -103,7 +104,7 @@ class Journey:
         outcome = await self._delivery.deliver(self._here, found.request, travel)
         if not isinstance(outcome, Unreached):
             return outcome
-        failure = SiteFailure(f"{self._here}: {outcome.why}", 504 if outcome.sent else 502)
+        failure = SiteFailure(f"scopeproxy: {self._here}: {outcome.why}", 504 if outcome.sent else 502)
         if arrival.peer is not None:
             # Another site's proxy wants to know whether the service was reached at all.
             story.result = Result(None, failure, (outcome,))
@@ -143,14 +144,17 @@ class Journey:
         return await self._run(work, plan, found, travel, caller)
 
     async def _run(self, work: Work, plan: Plan, found: Found, travel: Travel, caller: Identity | None) -> Result:
-        body, kept = await self._body_for(work.request, plan)
-        conditions = _CONDITIONS if isinstance(plan, AllOf) and work.intent.kind is not Kind.DOWNLOAD else ()
-        request = replace(work.request, body=body).without(*conditions)
+        several = spread(where(work))
+        body, kept = await self._body_for(work.request, plan, several)
+        conditions = _CONDITIONS if several and work.intent.kind is not Kind.DOWNLOAD else ()
 
         async def forward(call: Call) -> Outcome:
-            # An undo is a request of its own; every other call is this one.
-            mine = request if call.request is work.request else call.request
-            return await self._calling.call(replace(call, request=mine), found, travel, work.intent)
+            if call.request.method != work.request.method:
+                return await self._calling.call(call, found, self._undoing(travel), work.intent)
+            if not body.replayable:
+                return Unreached(call.site, False, "not asked: the body was sent to another site and not kept")
+            request = replace(call.request, body=body).without(*conditions)
+            return await self._calling.call(replace(call, request=request), found, travel, work.intent)
 
         try:
             result = await run(work, plan, forward, self._health.believed_down, self._settings.limits.merged_body)
@@ -159,6 +163,10 @@ class Journey:
                 kept.close()
         self._learn(work, plan, caller, result)
         return result
+
+    def _undoing(self, travel: Travel) -> Travel:
+        """An undo is a request of its own: it has time, also when the create has used up its own."""
+        return replace(travel, deadline=asyncio.get_running_loop().time() + self._settings.timeouts.total)
 
     def _patience(self, options: Options) -> float:
         total = self._settings.timeouts.total
@@ -203,11 +211,8 @@ class Journey:
         return self._health.round_trip(other if one == self._here else one)
 
     async def _caller(self, work: Work, found: Found, deadline: float | None) -> Identity | None:
-        """Who calls, where that matters: to references and to affinity."""
+        """Who calls: for references, for affinity, and for who may read the report of the call."""
         if found.token is None or not self._topology.has_identity or work.intent.kind is Kind.DISCOVERY:
-            return None
-        local = where(work) == At(self._here)
-        if local and not work.intent.writes:
             return None
         try:
             async with asyncio.timeout_at(deadline):
@@ -227,15 +232,15 @@ class Journey:
             if isinstance(outcome, Reply):
                 self._affinity.learn(_project(caller), work.request.service, outcome)
 
-    async def _body_for(self, request: Request, plan: Plan) -> tuple[Body, Kept | None]:
-        """The body as often as the plan may need it."""
+    async def _body_for(self, request: Request, plan: Plan, several: bool) -> tuple[Body, Kept | None]:
+        """The body as often as the plan may need it.  `several`: whether more than one site may need it at once."""
         limits = self._settings.limits
-        if isinstance(request.body, Held) or isinstance(plan, Call):
+        if isinstance(request.body, Held) or isinstance(plan, Call | Refuse):
             return request.body, None
-        if isinstance(plan, FirstOf):
-            kept = Kept(request.body, limits.buffered_body, limits.spooled_body)
-            return kept, kept
-        return await hold(request.body, limits.buffered_body), None
+        if several:
+            return await hold(request.body, limits.buffered_body), None
+        kept = Kept(request.body, limits.buffered_body, limits.spooled_body)
+        return kept, kept
 
 
 def _project(caller: Identity | None) -> str:

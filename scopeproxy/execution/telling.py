@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from scopeproxy.errors import CallerError, ScopeProxyError
+from scopeproxy.errors import CallerError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.records import Record, Records
@@ -61,8 +61,10 @@ class Telling:
         return own.fault if own else None
 
     def fault(self, service: str, error: ScopeProxyError) -> Reply:
-        """The answer that a mistake or a failure becomes."""
-        headers, body = fault(service, error.status, str(error), shape=self.shape(service))
+        """The answer that a mistake or a failure becomes.  A failure says whose words it is: not the service's."""
+        ours = not isinstance(error, SiteFailure) or str(error).startswith(("scope:", "scopeproxy:"))
+        message = str(error) if ours else f"scope: {error}"
+        headers, body = fault(service, error.status, message, shape=self.shape(service))
         if error.status == 401:
             keystone = self._topology.sites[self._here].services.get("identity")
             uri = f'Keystone uri="{keystone.front}"' if keystone else "Keystone"
@@ -75,7 +77,8 @@ class Telling:
         headers = tuple((name, strip(value)) if name.lower() in _TOKENS else (name, value) for name, value in headers)
         headers = with_via(headers, self._here)
         result = story.result
-        if story.found is not None and story.found.scope is not None:
+        if story.project is not None or (story.intent is not None and not self._topology.has_identity):
+            # Only whose project is known may ask for the report.
             headers = (*headers, ("X-Scope-Request-Id", story.id))
         if result is not None and result.asked:
             headers = (*headers, ("X-Scope-Sites", merging.sites_header(result.asked)))

@@ -124,3 +124,35 @@ async def test_merged_answers_tell_what_each_site_said(cloud):
         "Paris", "image", "GET", f"/.well-known/scopeproxy/requests/{listed.headers['x-scope-request-id']}", token=token
     )
     assert told.json["plan"] == "all of (Corte, Marseille)"
+
+
+async def test_an_undo_has_time_also_when_the_create_used_up_its_own(cloud):
+    token = await cloud.token(scope="{glance: Paris&Corte}")
+    await cloud.emulated.site("Corte").misbehave("glance", "slow")
+    answer = await cloud.call(
+        "Paris",
+        "image",
+        "POST",
+        "/v2/images",
+        scope="{glance: Paris&Corte}",
+        token=token,
+        body={"name": "twice"},
+        headers={"X-Scope-Options": "timeout=300ms"},
+    )
+    assert answer.status == 504
+    assert "undone" in answer.json["error"]["message"]
+    left = await cloud.call("Paris", "image", "GET", "/v2/images?name=twice", token=token)
+    assert left.json["images"] == []
+
+
+async def test_a_body_too_large_to_keep_goes_to_one_site_only(cloud):
+    token = await cloud.token(scope="{glance: Corte|Marseille}")
+    limits = replace(cloud.topology.sites["Paris"].proxy.limits, buffered_body=10, spooled_body=20)
+    await cloud.use("Paris", limits=limits)
+    path = f"/v2/images/{cloud.image('Debian')}/file"
+    octets = {"Content-Type": "application/octet-stream"}
+    answer = await cloud.call(
+        "Paris", "image", "PUT", path, scope="{glance: Corte|Marseille}", token=token, data=b"x" * 99, headers=octets
+    )
+    assert answer.status == 503
+    assert "sent to another site and not kept" in answer.json["error"]["message"]

@@ -120,3 +120,19 @@ async def test_a_client_that_leaves_in_its_body_is_no_error_of_ours(cloud):
 
 def test_failures_have_their_status():
     assert mistake_of(SiteFailure("x", 504), "r").status == 504
+
+
+async def test_whoever_made_a_call_may_read_its_report_by_the_id_in_its_answer(cloud):
+    token = await cloud.token(scope="{nova: Paris}")
+    own = await cloud.call("Paris", "compute", "GET", "/v2.1/servers", scope="{nova: Paris}", token=token)
+    page = f"/.well-known/scopeproxy/requests/{own.headers['x-scope-request-id']}"
+    report = await cloud.call("Paris", "compute", "GET", page, token=token)
+    assert (report.status, report.json["plan"], report.json["sites"]) == (200, "Paris", {"Paris": "200"})
+
+
+async def test_a_failure_says_that_it_is_told_by_the_scope(cloud):
+    token = await cloud.token(scope="{glance: Corte}")
+    cloud.emulated.links.cut("Paris", "Corte")
+    gone = await cloud.call("Paris", "image", "GET", "/v2/images", scope="{glance: Corte}", token=token)
+    assert gone.status == 502
+    assert gone.json["error"]["message"].startswith("scope: Corte: no connection")

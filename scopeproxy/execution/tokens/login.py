@@ -59,7 +59,7 @@ class LoginStrategy:
             return Grant(asked.token)
         there = login.sites.get(asked.site)
         if there is None:
-            return refused(asked, f"the login did not cover {asked.site}: log in again under this scope")
+            return None
         problem = await self._unvouched(asked, login)
         if problem is not None:
             return problem
