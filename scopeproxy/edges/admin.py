@@ -82,6 +82,8 @@ class Admin:
         metrics, health = self._app.lasting.metrics, self._app.house.health
         for site in health.peers:
             metrics.sites_down.labels(site).set(health.believed_down(site))
+        for state, count in self._app.house.forwarder.pool().items():
+            metrics.pooled_connections.labels(state).set(count)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": _TEXT})
 
     async def _sites(self, _: web.Request) -> web.Response:

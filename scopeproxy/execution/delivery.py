@@ -19,6 +19,7 @@ from scopeproxy.execution.reading import discard
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, header, with_header, without
 from scopeproxy.model.topology import Endpoint, Topology, Url
+from scopeproxy.planning.intent import classify
 from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, with_via
 from scopeproxy.planning.signing import SIGNATURE, Hop, sign
 
@@ -71,7 +72,7 @@ class Delivery:
         outgoing = (
             self._to_back(endpoint, request, travel) if at_home else self._to_peer(site, endpoint, request, travel)
         )
-        with self._metrics.call_to(site, request.service) as observed:
+        with self._metrics.call_to(site, request.service, classify(request).kind.value) as observed:
             outcome = await (self._forwarder.send(outgoing) if at_home else self._send_to_peer(outgoing))
             if not at_home:
                 self._learn(site, outcome, travel)

@@ -66,6 +66,13 @@ class Forwarder:
             max_field_size=64 * 1024,
         )
 
+    def pool(self) -> dict[str, int]:
+        """How many connections are in use, and idle."""
+        connector = self._session.connector if self._session is not None else None
+        if connector is None:
+            return {"in_use": 0, "idle": 0}
+        return {"in_use": len(connector._acquired), "idle": sum(map(len, connector._conns.values()))}
+
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:

@@ -43,7 +43,7 @@ DOCUMENTED = (
         "Calls received and not yet answered.", "Services slower than their clients.",
     ),
     Documented(
-        "scopeproxy_site_calls_total", "counter", ("site", "service", "outcome"),
+        "scopeproxy_site_calls_total", "counter", ("site", "service", "intent", "outcome"),
         "Calls made to the own services and to other sites.", "Outcome never_sent or maybe_sent: a site or link fails.",
     ),
     Documented(
@@ -53,6 +53,11 @@ DOCUMENTED = (
     Documented(
         "scopeproxy_site_calls_in_flight", "gauge", ("site",),
         "Connections in use, by site.", "A site that answers slower than it is asked.",
+    ),
+    Documented(
+        "scopeproxy_pooled_connections", "gauge", ("state",),
+        "Connections to services and peers: in_use, or idle and kept for the next call.",
+        "In use: as site calls in flight. Idle: kept for 4 s after a burst.",
     ),
     Documented(
         "scopeproxy_logins_total", "counter", ("site", "outcome"),
@@ -104,6 +109,7 @@ class Metrics:
         self.site_calls = counter("scopeproxy_site_calls_total")
         self.site_call_seconds = histogram("scopeproxy_site_call_seconds")
         self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")
+        self.pooled_connections = gauge("scopeproxy_pooled_connections")
         self.logins = counter("scopeproxy_logins_total")
         self.sites_down = gauge("scopeproxy_sites_down")
         self.ledger_entries = gauge("scopeproxy_ledger_entries")
@@ -112,7 +118,7 @@ class Metrics:
         )
 
     @contextmanager
-    def call_to(self, site: str, service: str) -> Iterator[Observed]:
+    def call_to(self, site: str, service: str, intent: str) -> Iterator[Observed]:
         """Time and count one call to a site."""
         observed, began = Observed(), time.perf_counter()
         self.site_calls_in_flight.labels(site).inc()
@@ -120,7 +126,7 @@ class Metrics:
             yield observed
         finally:
             self.site_calls_in_flight.labels(site).dec()
-            self.site_calls.labels(site, service, outcome_class(observed.outcome)).inc()
+            self.site_calls.labels(site, service, intent, outcome_class(observed.outcome)).inc()
             self.site_call_seconds.labels(site, service).observe(time.perf_counter() - began)
 
 

@@ -176,10 +176,20 @@ def _kind(request: Request, parts: Parts) -> Kind:
         return Kind.CONSOLE
     if request.method in ("GET", "HEAD", "OPTIONS") and is_discovery(request.service, request.path):
         return Kind.DISCOVERY
-    for services, methods, pattern, kind in ROWS:
-        if request.service in services and (methods is None or request.method in methods) and _fits(parts, pattern):
+    for pattern, kind in _rows(request.service, request.method):
+        if _fits(parts, pattern):
             return Kind.CONSOLE if kind is Kind.ACTION and _asks_for_console(request) else kind
     return _general(request.method, parts)
+
+
+@lru_cache(maxsize=256)
+def _rows(service: str, method: str) -> tuple[tuple[Parts, Kind], ...]:
+    """The rows that can fit: every call is classified, and most rows are another service's."""
+    return tuple(
+        (tuple(pattern.split("/")), kind)
+        for services, methods, pattern, kind in ROWS
+        if service in services and (methods is None or method in methods)
+    )
 
 
 def _general(method: str, parts: Parts) -> Kind:
@@ -202,8 +212,7 @@ def _openstack_types() -> frozenset[str]:
     return frozenset(openstack_services().values())
 
 
-def _fits(parts: Parts, pattern: str) -> bool:
-    wanted = pattern.split("/")
+def _fits(parts: Parts, wanted: Parts) -> bool:
     if wanted[-1] == "**":
         wanted = wanted[:-1]
         parts = parts[: len(wanted)]

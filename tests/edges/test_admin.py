@@ -82,7 +82,7 @@ async def test_every_documented_figure_is_told_as_prometheus_reads_it(stage, sit
         kind, labels = told[metric.name]
         assert kind == metric.kind
         assert labels <= set(metric.labels)
-    assert 'scopeproxy_site_calls_total{outcome="2xx",service="docs",site="Corte"}' in text
+    assert 'scopeproxy_site_calls_total{intent="list",outcome="2xx",service="docs",site="Corte"}' in text
 
 
 async def test_the_last_scoped_calls_are_told(stage, sites, operator):

@@ -33,10 +33,10 @@ def test_an_outcome_is_one_of_few_words(outcome, word):
 
 def test_a_call_that_was_cancelled_is_counted_and_no_longer_in_flight():
     metrics = Metrics("Paris")
-    with pytest.raises(KeyError), metrics.call_to("Corte", "image"):
+    with pytest.raises(KeyError), metrics.call_to("Corte", "image", "list"):
         raise KeyError
     text = generate_latest(metrics.registry).decode()
-    assert 'scopeproxy_site_calls_total{outcome="abandoned",service="image",site="Corte"} 1.0' in text
+    assert 'scopeproxy_site_calls_total{intent="list",outcome="abandoned",service="image",site="Corte"} 1.0' in text
     assert 'scopeproxy_site_calls_in_flight{site="Corte"} 0.0' in text
 
 
