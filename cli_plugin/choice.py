@@ -63,7 +63,15 @@ def _scope(configured: Any, variable: str | None) -> Scope | None:
     if isinstance(configured, list):
         return read_scope([str(text) for text in configured])
     if variable:
-        return read_scope(variable)
+        return _read_variable(variable)
     if configured is None or configured == "":
         return None
     return read_scope(configured if isinstance(configured, Mapping) else str(configured))
+
+
+def _read_variable(text: str) -> Scope:
+    """The variable's scope; an error names the variable, since nothing of it stands in the command."""
+    try:
+        return read_scope(text)
+    except ScopeError as error:
+        raise ScopeError(f"in {VARIABLE}: {error.message}", error.text, error.line, error.column) from error

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from .words import whole_texts
 
 if TYPE_CHECKING:
     from scopeproxy.lang.scope import Scope
+
+LOG = logging.getLogger(__name__)
 
 
 class ShowScope(command.ShowOne):
@@ -138,6 +141,12 @@ def _change(app: Any, texts: list[str], settings: dict[str, Any]) -> None:
         choice = chosen({**app.client_manager._cli_options.config, **wanted}, {})
     except ScopeError as error:
         raise exceptions.CommandError(str(error)) from error
+    if not app.interactive_mode:
+        LOG.warning(
+            "scope: nothing changes: set and unset are for the commands that follow in the interactive shell, which is "
+            "openstack without a command; elsewhere a scope is given with --scope or in OS_SCOPE"
+        )
+        return
     for name, value in wanted.items():
         setattr(app.options, name, value)
         app.client_manager._cli_options.config[name] = value

@@ -53,6 +53,16 @@ def test_a_wrong_option_is_told(config: dict[str, Any], message: str) -> None:
     assert re.match(message, str(error.value))
 
 
+def test_a_wrong_scope_of_the_variable_names_the_variable() -> None:
+    with pytest.raises(ScopeError) as error:
+        chosen({}, {VARIABLE: "{nova: Paris&}"})
+    assert str(error.value).splitlines() == [
+        "scope: line 1, column 14: in SCOPEPROXY_SCOPE: a site name is missing after '&'",
+        "    {nova: Paris&}",
+        "                 ^",
+    ]
+
+
 def test_a_location_that_yaml_takes_for_something_else_is_told() -> None:
     with pytest.raises(ScopeError, match="nova"):
         chosen({"scope": {"nova": False}}, {})  # nova: No

@@ -107,3 +107,10 @@ def test_set_before_the_first_request_of_a_shell(cloud: Any, openstack: Any) -> 
     run = openstack(stdin="scope set nova:Corte\ntoken issue -f value -c user_id\nquit\n")
     assert "u1" in run.stdout
     assert cloud.scopes == {"{compute: Corte}"}
+
+
+def test_set_and_unset_alone_tell_that_nothing_follows(openstack: Any, side_by_side: Callable[..., Any]) -> None:
+    runs = side_by_side([partial(openstack, "scope", "set", "nova: Paris"), partial(openstack, "scope", "unset")])
+    for run in runs:
+        assert (run.returncode, len(run.stderr.splitlines())) == (0, 1)
+        assert run.stderr.startswith("scope: nothing changes: set and unset are for the commands that follow in the ")
