@@ -54,8 +54,13 @@ class _Listening:
     def connections(self) -> int:
         return len(self.server.connections)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Take no more connections."""
+        loop = asyncio.get_running_loop()
+        for socket in self.socket.sockets:
+            loop.remove_reader(socket.fileno())
+        # asyncio drops on the floor, unclosed, what it has accepted and not yet set up when its server is closed.
+        await asyncio.sleep(0)
         self.socket.close()
         for server in (self.server, self.busy):
             server.pre_shutdown()
@@ -195,8 +200,7 @@ class App:
 
     async def _close(self, addresses: Sequence[Address]) -> None:
         closing = [self._open_now.pop(address) for address in addresses]
-        for listening in closing:
-            listening.stop()
+        await asyncio.gather(*(listening.stop() for listening in closing))
         await asyncio.gather(*(listening.close() for listening in closing))
 
     def _is_full(self) -> bool:

@@ -137,7 +137,7 @@ async def test_an_undo_has_time_also_when_the_create_used_up_its_own(cloud):
         scope="{glance: Paris&Corte}",
         token=token,
         body={"name": "twice"},
-        headers={"X-Scope-Options": "timeout=300ms"},
+        headers={"X-Scope-Options": "timeout=3s"},
     )
     assert answer.status == 504
     assert "undone" in answer.json["error"]["message"]
