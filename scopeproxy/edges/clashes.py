@@ -36,10 +36,10 @@ def clashes(topology: Topology, vocabulary: Vocabulary) -> Iterator[Finding]:
     doors = [_Door(site.name, service, end) for site in topology for service, end in site.services.items()]
     yield from _same_fronts(doors)
     yield from _same_sockets(doors)
+    yield from _loops(doors)
     for site in topology:
         own = [_Door(site.name, service, end) for service, end in site.services.items()]
         yield from _covered(own)
-        yield from _loops(own)
         yield from _admin(site, own)
     yield from _unsigned(topology)
     yield from _scopes(topology.scopes, vocabulary)
@@ -98,19 +98,21 @@ def _covers(wildcard: Address, other: Address) -> bool:
     return other.port == wildcard.port and (":" in other.host) == (":" in wildcard.host)
 
 
-def _loops(own: list[_Door]) -> Iterator[Finding]:
-    for door in own:
+def _loops(doors: list[_Door]) -> Iterator[Finding]:
+    at: dict[Address, list[_Door]] = {}
+    for door in doors:
+        for address in {door.end.front.address, door.end.socket}:
+            at.setdefault(address, []).append(door)
+    for door in doors:
         back = door.end.back
-        for other in own:
-            if back and _leads_to(back, other.end):
-                remedy = "a back is where the real service listens"
-                yield door.at("back"), f"{back} leads to the front of {other}, and so around in a loop; {remedy}"
-                break
+        other = next((one for one in at.get(back.address, []) if _covers_path(one.end, back)), None) if back else None
+        if other is not None:
+            remedy = "a back is where the real service listens"
+            yield door.at("back"), f"{back} leads to the front of {other}, and so around in a loop; {remedy}"
 
 
-def _leads_to(back: Url, end: Endpoint) -> bool:
-    below = f"{back.path}/".startswith(f"{end.front.path}/")
-    return below and back.address in (end.front.address, end.socket)
+def _covers_path(end: Endpoint, back: Url) -> bool:
+    return f"{back.path}/".startswith(f"{end.front.path}/")
 
 
 def _admin(site: Site, own: list[_Door]) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from scopeproxy.errors import CallerError, ScopeProxyError
 from scopeproxy.lang.parser import parse
@@ -113,9 +112,7 @@ def _request(method: str, url: str, site: Site, vocabulary: Vocabulary) -> Reque
         if url == front or url.startswith((front + "/", front + "?")):
             return Request(service, method.upper(), url.removeprefix(front) or "/")
     fronts = ", ".join(str(endpoint.front) for endpoint in site.services.values())
-    raise CallerError(
-        f"{urlsplit(url).geturl()!r} is on none of the fronts of {site.name}: {fronts}; or say nova:/v2.1/servers"
-    )
+    raise CallerError(f"{url[:200]!r} is on none of the fronts of {site.name}: {fronts}; or say nova:/v2.1/servers")
 
 
 def _endpoints(plan: Plan, topology: Topology) -> list[str]:

@@ -160,3 +160,13 @@ def test_a_service_whose_links_would_leave_its_front_is_suspicious() -> None:
     assert told.startswith("image at A has the path '/image' at its front and '/' at its back")
     same = site("A", image=end("http://127.0.0.1:1/image", "http://127.0.0.1:2/image"))
     assert warnings(Topology({"A": same})) == []
+
+
+def test_a_back_may_not_be_another_sites_front_either() -> None:
+    """Two sites whose backs were each other's fronts sent one call around until the descriptors ran out."""
+    one = site("A", image=end("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    other = site("B", image=end("http://127.0.0.1:2", "http://127.0.0.1:1"))
+    assert [message.partition(" and so")[0] for message in found(one, other)] == [
+        "sites.A.services.image.back: http://127.0.0.1:2 leads to the front of image at B,",
+        "sites.B.services.image.back: http://127.0.0.1:1 leads to the front of image at A,",
+    ]

@@ -111,3 +111,8 @@ def test_a_strategy_that_the_operator_left_out_is_not_promised():
     only_home = replace(paris, proxy=replace(paris.proxy, tokens=("home",)))
     answer = told("{nova: Corte}", topology=replace(TOPOLOGY, sites={**TOPOLOGY.sites, "Paris": only_home}))
     assert answer["tokens"]["Corte"].startswith("none: proxy.tokens of Paris names no strategy that is built")
+
+
+def test_a_url_that_is_none_is_told_as_it_came():
+    with pytest.raises(CallerError, match=r"'http://\[::x' is on none of the fronts of Paris"):
+        told("{nova: Paris}", ("GET", "http://[::x"))
