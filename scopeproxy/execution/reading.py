@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -26,22 +27,27 @@ class Rest:
         await self.stream.aclose()
 
 
-async def collect(outcome: Outcome, limit: int) -> Outcome:
+async def collect(outcome: Outcome, limit: int, deadline: float | None = None) -> Outcome:
     """The reply with its body held when that takes at most `limit` bytes; else what was read, and the rest.
 
-    A body that breaks off makes the site Unreached: half an answer is none.
+    A body that breaks off, or is not here by the `deadline` (the loop's time), makes the site Unreached: half an answer
+    is none.
     """
     if not isinstance(outcome, Reply) or outcome.rest is None:
         return outcome
     held = bytearray(outcome.body)
     iterator = aiter(outcome.rest)
     try:
-        async for chunk in iterator:
-            if len(held) + len(chunk) > limit:
-                return replace(outcome, body=bytes(held), rest=Rest(bytes(chunk), outcome.rest, iterator))
-            held += chunk
+        # A body that drips keeps every time-out between two chunks: only a deadline ends it.
+        async with asyncio.timeout_at(deadline) as time:
+            async for chunk in iterator:
+                if len(held) + len(chunk) > limit:
+                    return replace(outcome, body=bytes(held), rest=Rest(bytes(chunk), outcome.rest, iterator))
+                held += chunk
     except (ConnectionError, TimeoutError) as error:
         await outcome.rest.aclose()
+        if time.expired():
+            return Unreached(outcome.site, True, "its answer did not end within the time that the call was given")
         return Unreached(outcome.site, True, f"its answer broke off: {error}")
     except BaseException:
         # Whoever waited for it has gone.

@@ -72,6 +72,16 @@ async def test_whoever_stops_waiting_closes_the_stream() -> None:
     assert tape.closed == 1
 
 
+async def test_a_body_that_is_not_here_by_the_deadline_is_none() -> None:
+    # A site that sent a byte every few seconds held a list for an hour, whatever time the call was given.
+    tape = Tape(b"half", stuck=True)
+    outcome = await collect(streamed(tape), 100, asyncio.get_running_loop().time() + 0.01)
+    assert isinstance(outcome, Unreached)
+    assert outcome.sent
+    assert "within the time" in outcome.why
+    assert tape.closed == 1
+
+
 async def test_what_has_no_rest_stays_as_it_is() -> None:
     for outcome in (Reply("Corte", 200, (), b"x"), Unreached("Corte", False, "refused")):
         assert await collect(outcome, 0) is outcome
