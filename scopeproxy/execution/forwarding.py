@@ -27,6 +27,10 @@ _KEEP_ALIVE = 4.0
 # Bytes that are written to a connection in one go; aiohttp warns of more than a MiB.
 _AT_ONCE = 512 * 1024
 
+# What may be sent again by itself when a pooled connection turns out closed.  aiohttp does it for PUT and DELETE as
+# well, but a delete that was done, and is repeated, answers 404: `|` would go on and delete at the next site too.
+_REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
+
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -133,8 +137,23 @@ class Forwarder:
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=outgoing.timeouts.connect, sock_read=outgoing.timeouts.answer
             ),
+            middlewares=() if outgoing.method in _REPEATED else (_once,),
             **options,
         )
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request one time only: a failure in the form in which aiohttp does not repeat it."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenOff from error
+
+
+class _BrokenOff(aiohttp.ClientError):
+    """A connection that was lost; the cause tells how."""
 
 
 class _Patience:
@@ -171,8 +190,8 @@ class _Patience:
 
 
 class _Watched:
-    """A body being sent.  Each attempt gets it from its first byte, or not at all: aiohttp repeats a PUT by itself when
-    a pooled connection turns out closed, and half a body must never pass for a whole one."""
+    """A body being sent.  Each attempt gets it from its first byte, or not at all: half a body must never pass for a
+    whole one."""
 
     def __init__(self, body: Body, patience: _Patience) -> None:
         self._body, self._patience = body, patience
@@ -237,6 +256,8 @@ class _Answer:
 def _why(error: BaseException) -> str:
     """What went wrong, in words that name no secret: aiohttp's own texts hold addresses at most."""
     match error:
+        case _BrokenOff(__cause__=BaseException() as cause):
+            return _why(cause)
         case aiohttp.ClientConnectorCertificateError():
             return "its certificate is not trusted: name the authority in proxy.tls.peers"
         case aiohttp.ClientConnectorDNSError():
