@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from scopeproxy.errors import SiteFailure
-from scopeproxy.execution.reading import collect, discard, unread
+from scopeproxy.execution.reading import collect, discard, unread, within
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning import merging
 from scopeproxy.planning.intent import Kind
@@ -32,10 +32,14 @@ class Take(enum.Enum):
 
 
 class Asking:
-    """The calls made for one request.  `asked`: the outcome of each; `created`: those by which something came to be."""
+    """The calls made for one request.  `asked`: the outcome of each; `created`: those by which something came to be.
+
+    Their answers are read within the time that the call's options give it, from now on.
+    """
 
     def __init__(self, work: Work, forward: Forward, body_limit: int) -> None:
         self._work, self._forward, self._body_limit = work, forward, body_limit
+        self._deadline = within(work.options.timeout)
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
         self.asked: dict[str, Outcome] = {}
         self.created: dict[str, Call] = {}
@@ -79,7 +83,7 @@ class Asking:
         if take is Take.ALL and kind is not Kind.DOWNLOAD:
             return await self._read_whole(call, outcome)
         if outcome.status >= 400 or (kind is Kind.LIST and self._work.intent.filtered):
-            return await collect(outcome, min(self._body_limit, PEEK))
+            return await collect(outcome, min(self._body_limit, PEEK), self._deadline)
         return outcome
 
     async def _read_whole(self, call: Call, reply: Reply) -> Outcome:
@@ -90,7 +94,7 @@ class Asking:
 
     async def _held(self, outcome: Outcome) -> Outcome:
         """The answer in memory; a site that sends more than a merge may hold gives none."""
-        whole = await collect(outcome, self._body_limit)
+        whole = await collect(outcome, self._body_limit, self._deadline)
         if isinstance(whole, Reply) and whole.rest is not None:
             await discard(whole)
             return unread(whole, self._body_limit)

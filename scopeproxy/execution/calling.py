@@ -89,7 +89,7 @@ class Calling:
         reply = self._as_from_here(outcome, request, travel)
         if not discovery:
             return reply
-        document = await collect(reply, _DOCUMENT_LIMIT)
+        document = await collect(reply, _DOCUMENT_LIMIT, travel.deadline)
         if isinstance(document, Unreached) or document.rest is not None:
             return document
         document = self._document_as_from_here(document, request, travel)

@@ -11,7 +11,7 @@ from scopeproxy.execution.bodies import hold
 from scopeproxy.execution.carrying import Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.reading import collect
+from scopeproxy.execution.reading import collect, within
 from scopeproxy.execution.runner import Result
 from scopeproxy.execution.tokens.broker import Asked, Grant, refused
 from scopeproxy.execution.tokens.login import LoginStrategy
@@ -48,7 +48,8 @@ class IdentityCalls:
     ) -> None:
         self._topology, self._here, self._delivery, self._carriers = topology, here, delivery, carriers
         self._ledger, self._validator, self._sign_in, self._strategy = ledger, validator, sign_in, strategy
-        self._rewrites = topology.sites[here].proxy.catalog == "rewrite"
+        proxy = topology.sites[here].proxy
+        self._rewrites, self._patience = proxy.catalog == "rewrite", proxy.timeouts.total
 
     async def identity(self, token: Token) -> Identity | None:
         """Who a client's token speaks for, as its issuer says; None when nobody can tell just now."""
@@ -95,7 +96,7 @@ class IdentityCalls:
         at = self._login_order(work.scope.location("identity"))
         cover = dict.fromkeys((*at[:1], self._here, *_every_site(work.scope.values())))
         with_keystone = [site for site in cover if "identity" in self._topology.sites[site].services]
-        ask = partial(self._ask, travel)
+        ask = partial(self._ask_whole, travel)
         logged = await self._sign_in.log_in(work.request, at, with_keystone, ask)
         answer = logged.answer
         if isinstance(answer, Unreached):
@@ -121,6 +122,14 @@ class IdentityCalls:
     async def _ask(self, travel: Travel, site: str, request: Request) -> Outcome:
         return await self._delivery.deliver(site, request, replace(travel, scope="", options=""))
 
+    async def _ask_whole(self, travel: Travel, site: str, request: Request) -> Outcome:
+        return await self._whole(await self._ask(travel, site, request), travel)
+
+    async def _whole(self, outcome: Outcome, travel: Travel) -> Outcome:
+        """The answer held, within the time that the call has, or else any call."""
+        deadline = travel.deadline if travel.deadline is not None else within(self._patience)
+        return await collect(outcome, _ANSWER_LIMIT, deadline)
+
     async def _ask_issuer(self, issuer: str, request: Request, found: Found, travel: Travel) -> Reply:
         speaking = await self._speaking(issuer, request, found)
         if isinstance(speaking, Reply):
@@ -132,11 +141,10 @@ class IdentityCalls:
         if request.method == "DELETE" and outcome.ok and path == _TOKENS and found.subject:
             await self._strategy.revoke(found.subject.fingerprint)
         if outcome.ok and path in _WITH_CATALOG and (self._rewrites or issuer != self._here):
-            return await self._with_own_catalog(outcome, issuer)
+            return await self._with_own_catalog(await self._whole(outcome, travel), issuer)
         return outcome
 
-    async def _with_own_catalog(self, reply: Reply, issuer: str) -> Reply:
-        whole = await collect(reply, _ANSWER_LIMIT)
+    async def _with_own_catalog(self, whole: Outcome, issuer: str) -> Reply:
         if isinstance(whole, Unreached):
             raise SiteFailure(f"keystone at {issuer}: {whole.why}", 504)
         if whole.rest is not None:

@@ -144,6 +144,10 @@ class Journey:
         return await self._run(work, plan, found, travel, caller)
 
     async def _run(self, work: Work, plan: Plan, found: Found, travel: Travel, caller: Identity | None) -> Result:
+        if travel.deadline is not None:
+            # What is left: who calls was asked already.
+            left = max(0.0, travel.deadline - asyncio.get_running_loop().time())
+            work = replace(work, options=replace(work.options, timeout=left))
         several = spread(where(work))
         body, kept = await self._body_for(work.request, plan, several)
         conditions = _CONDITIONS if several and work.intent.kind is not Kind.DOWNLOAD else ()

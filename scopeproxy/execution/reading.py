@@ -56,6 +56,11 @@ async def collect(outcome: Outcome, limit: int, deadline: float | None = None) -
     return replace(outcome, body=bytes(held), rest=None)
 
 
+def within(seconds: float | None) -> float | None:
+    """The loop's time so many seconds from now; None: no deadline."""
+    return None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+
 async def discard(outcome: Outcome) -> None:
     """Give up what was not read of a reply that nobody wants."""
     if isinstance(outcome, Reply) and outcome.rest is not None:

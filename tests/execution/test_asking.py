@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.asking import Asking, Take
 from scopeproxy.lang.scope import At, Scope
+from scopeproxy.lang.wire import Options
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.planning.intent import classify
 from scopeproxy.planning.plan import Call, Work
@@ -64,3 +67,30 @@ async def test_an_exception_reaches_all_who_wait_for_the_answer() -> None:
     assert [str(result) for result in results] == ["a bug"] * 2
     with pytest.raises(ValueError, match="a bug"):
         await asking.ask(CALL, Take.HEAD)
+
+
+class Endless:
+    """A body of which no more comes."""
+
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"["
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(("take", "status"), [(Take.ALL, 201), (Take.LOOK, 404)])
+async def test_an_answer_is_read_within_the_time_that_the_call_has(take: Take, status: int) -> None:
+    # A site whose answer dripped held `A|B` and `A&B` for as long as it liked.
+    rest = Endless()
+
+    async def forward(call: Call) -> Outcome:
+        return Reply(call.site, status, rest=rest)
+
+    outcome = await Asking(replace(WORK, options=Options(timeout=0.01)), forward, 1000).ask(CALL, take)
+    assert isinstance(outcome, Unreached)
+    assert outcome.sent
+    assert rest.closed

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.reading import collect
+from scopeproxy.execution.reading import collect, within
 from scopeproxy.execution.tokens.broker import Asked
 from scopeproxy.execution.tokens.validation import Ask, Validator
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
@@ -60,7 +60,8 @@ class Lending:
         service = "identity" if "identity" in entry.services else next(iter(entry.services))
         target = f"{PEER_TOKEN}?site={quote(asked.site, safe='')}"
         request = Request(service, "GET", target, (("X-Auth-Token", asked.token.value), ("Accept", "application/json")))
-        outcome = await collect(await self._ask(asked.entry, request), _ANSWER_LIMIT)
+        patience = self._topology.sites[self._here].proxy.timeouts.total
+        outcome = await collect(await self._ask(asked.entry, request), _ANSWER_LIMIT, within(patience))
         if isinstance(outcome, Reply) and outcome.status >= 500:
             outcome = Unreached(asked.entry, True, f"HTTP {outcome.status}")
         if isinstance(outcome, Unreached):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.reading import collect
+from scopeproxy.execution.reading import collect, within
 from scopeproxy.execution.tokens.broker import Asked, Grant, own_ids, refused
 from scopeproxy.execution.tokens.lending import Lending
 from scopeproxy.execution.tokens.validation import Ask, Validator
@@ -113,9 +113,9 @@ class LoginStrategy:
     async def _revoke_at(self, entry: SiteToken) -> None:
         self._validator.forget(entry.token.fingerprint)
         both = (("X-Auth-Token", entry.token.value), ("X-Subject-Token", entry.token.value))
-        await collect(
-            await self._ask(entry.site, Request("identity", "DELETE", "/v3/auth/tokens", both)), _ANSWER_LIMIT
-        )
+        outcome = await self._ask(entry.site, Request("identity", "DELETE", "/v3/auth/tokens", both))
+        patience = self._topology.sites[self._here].proxy.timeouts.total
+        await collect(outcome, _ANSWER_LIMIT, within(patience))
 
 
 def _could_not_answer(failure: FailedLogin) -> bool:

@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
-from scopeproxy.execution.reading import collect
 from scopeproxy.execution.tokens.broker import Asked, refused
 from scopeproxy.execution.tokens.validation import Ask, Validator
 from scopeproxy.model.identity import FailedLogin, Login, SiteToken, Token
@@ -23,7 +22,6 @@ from scopeproxy.planning.credentials import PASSWORD, TOKEN, withheld
 from scopeproxy.planning.logins import NotReplayable, elsewhere, identity_of, methods_of, names_ids
 
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
-_ANSWER_LIMIT = 4 * 1024 * 1024
 
 # Logins at other sites that one login may have in flight.
 _AT_ONCE = 32
@@ -59,7 +57,7 @@ class SignIn:
     async def log_in(self, request: Request, at: Sequence[str], cover: Sequence[str], ask: Ask) -> LoggedIn:
         """A client's login under a scope: at the first of `at` that answers, then at all of `cover`.
 
-        `ask` makes one unscoped call to a site on the client's behalf.
+        `ask` makes one unscoped call to a site on the client's behalf, and reads its answer.
         """
         assert isinstance(request.body, Held)
         first = await self._first(request, at, ask)
@@ -117,7 +115,7 @@ class SignIn:
         reason = withheld(kind, self._topology.sites[self._here], target, target.services["identity"].front)
         if reason:
             return refused(Asked("identity", site, Token(""), ""), reason)
-        return await collect(await ask(site, request), _ANSWER_LIMIT)
+        return await ask(site, request)
 
     async def _everywhere(
         self, body: Mapping[str, Any], answer: Mapping[str, Any], sites: Sequence[str], ask: Ask

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from scopeproxy.execution.reading import collect
+from scopeproxy.execution.reading import collect, within
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.planning.logins import identity_of
@@ -34,13 +34,16 @@ class _Vouched:
 
 
 class Validator:
-    """Asks issuers, and remembers a good answer for `within` seconds.  `ask` makes one unscoped call to a site.
+    """Asks issuers, and remembers a good answer for `fresh_for` seconds.  `ask` makes one unscoped call to a site; its
+    answer may take `patience` seconds to be read.
 
     A token is good at its issuer: what one site said of it is no answer for another.
     """
 
-    def __init__(self, ask: Ask, within: float, now: Callable[[], float] = time.time) -> None:
-        self._ask, self._within, self._now = ask, within, now
+    def __init__(
+        self, ask: Ask, fresh_for: float, now: Callable[[], float] = time.time, patience: float = 60.0
+    ) -> None:
+        self._ask, self._fresh_for, self._now, self._patience = ask, fresh_for, now, patience
         self._known: OrderedDict[str, _Vouched] = OrderedDict()
         self._asking: dict[tuple[str, str], asyncio.Future[Answer]] = {}
 
@@ -74,7 +77,7 @@ class Validator:
         known, now = self._known.get(token.fingerprint), self._now()
         if known is None or known.issuer != issuer:
             return None
-        return known.identity if now - known.at < self._within and known.identity.expires > now else None
+        return known.identity if now - known.at < self._fresh_for and known.identity.expires > now else None
 
     async def _asked_once(self, key: tuple[str, str], token: Token, issuer: str) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -93,7 +96,7 @@ class Validator:
     async def _validate(self, token: Token, issuer: str) -> Answer:
         both = (("X-Auth-Token", token.value), ("X-Subject-Token", token.value), ("Accept", "application/json"))
         request = Request("identity", "GET", "/v3/auth/tokens?nocatalog", both)
-        outcome = await collect(await self._ask(issuer, request), _ANSWER_LIMIT)
+        outcome = await collect(await self._ask(issuer, request), _ANSWER_LIMIT, within(self._patience))
         match outcome:
             case Unreached():
                 return outcome

@@ -94,6 +94,27 @@ async def test_a_revoked_token_is_asked_for_again(validator, issuer):
     assert len(issuer.asked) == 1
 
 
+class Endless:
+    closed = False
+
+    async def __aiter__(self):
+        await asyncio.Event().wait()
+        yield b""
+
+    async def aclose(self):
+        self.closed = True
+
+
+async def test_an_answer_that_does_not_end_is_none():
+    rest = Endless()
+
+    async def ask(site, request):
+        return Reply(site, 200, rest=rest)
+
+    assert isinstance(await Validator(ask, 60, patience=0.01).identity(TOKEN, "Paris"), Unreached)
+    assert rest.closed
+
+
 async def asking(validator, count):
     tasks = [asyncio.create_task(validator.identity(TOKEN, "Paris")) for _ in range(count)]
     for _ in range(3):
