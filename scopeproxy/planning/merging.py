@@ -13,12 +13,13 @@ from typing import Any
 from scopeproxy.errors import NotYet, SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request, without
 from scopeproxy.model.services import SERVICES
+from scopeproxy.planning.created import created_id
 from scopeproxy.planning.discovery import intersect, tells_versions
 from scopeproxy.planning.intent import Intent, Kind
 from scopeproxy.planning.lists import Listing, contents, envelope, listing, marked, next_page, same
 from scopeproxy.planning.marks import partial_header, replicas_header, sites_header
 from scopeproxy.planning.sorting import interleaved, order
-from scopeproxy.planning.writes import absent, created_id, done, failed, partial_write, what_happened
+from scopeproxy.planning.writes import absent, done, failed, partial_write, what_happened
 
 __all__ = [
     "MERGES",
@@ -225,7 +226,9 @@ def _write(answers: Answers) -> Merged:
     request, intent, outcomes = answers.request, answers.intent, answers.outcomes
     failures = [one for one in outcomes if failed(one, intent)]
     succeeded = [one for one in outcomes if isinstance(one, Reply) and done(one)]
-    ids = {one.site: id_ for one in succeeded if intent.kind is Kind.CREATE and (id_ := created_id(one, intent))}
+    ids = {
+        one.site: id_ for one in succeeded if intent.kind is Kind.CREATE and (id_ := created_id(one, request, intent))
+    }
     if succeeded and not failures:
         return Merged(succeeded[0], (), ids)
     if not succeeded and (all(isinstance(one, Reply) for one in outcomes) or all(map(_left_alone, outcomes))):

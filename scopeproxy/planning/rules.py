@@ -62,6 +62,14 @@ def _makes_a_key_pair(request: Request, intent: Intent) -> bool:
     return intent.kind is Kind.CREATE and isinstance(asked, dict) and not asked.get("public_key")
 
 
+def _makes_several(request: Request, intent: Intent) -> bool:
+    """Nova's answer tells the first of them only: the others could neither be told nor deleted again."""
+    asked = request.json.get("server") if isinstance(request.json, dict) else None
+    if intent.kind is not Kind.CREATE or not isinstance(asked, dict):
+        return False
+    return any(asked.get(key) not in (None, 1, "1") for key in ("min_count", "max_count"))
+
+
 def _is_console(_: Request, intent: Intent) -> bool:
     return intent.kind is Kind.CONSOLE
 
@@ -97,6 +105,7 @@ LONELY = (
     Lonely("a console, or a connection that is upgraded,", _is_console),
     Lonely("a live migration", _migrates_live),
     Lonely("a key pair that nova makes up (give it a public key, and it is the same at every site)", _makes_a_key_pair),
+    Lonely("making several servers by one call (min_count, max_count)", _makes_several),
 )
 
 

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from scopeproxy.model.messages import Outcome, Reply, Request
+from scopeproxy.planning.created import created_id
 from scopeproxy.planning.faults import fault
 from scopeproxy.planning.intent import Intent, Kind
 
 _LONGEST = 500
-
-
-def created_id(reply: Reply, intent: Intent) -> str | None:
-    """The id that a create was given: in the body, under the resource's name or not, else by the Location header."""
-    document = reply.json
-    if isinstance(document, dict):
-        for resource in (document, *(value for value in document.values() if isinstance(value, dict))):
-            # A keypair has no id but its name.
-            id_ = resource.get("id") or resource.get("uuid") or _name_of_keypair(resource, intent)
-            if isinstance(id_, str | int) and not isinstance(id_, bool):
-                return str(id_)
-    location = (reply.header("Location") or "").partition("?")[0].rstrip("/")
-    return unquote(location.rpartition("/")[2]) or None
-
-
-def _name_of_keypair(resource: dict[str, Any], intent: Intent) -> Any:
-    return resource.get("name") if intent.collection == "os-keypairs" else None
 
 
 def done(outcome: Outcome) -> bool:
@@ -61,21 +44,21 @@ def partial_write(
     status = next((outcome.status for outcome in failures if isinstance(outcome, Reply)), None)
     if status is None:
         status = 504 if any(not isinstance(outcome, Reply) and outcome.sent for outcome in failures) else 502
-    told = "; ".join(_story(outcome, intent, undone) for outcome in outcomes)
+    told = "; ".join(_story(outcome, request, intent, undone) for outcome in outcomes)
     message = f"scope: {request.method} {request.path} was not done everywhere: {told}"
     headers, body = fault(request.service, status, message, request.header("X-OpenStack-Request-ID"), shape)
     return Reply(failures[0].site, status, headers, body)
 
 
-def _story(outcome: Outcome, intent: Intent, undone: Mapping[str, str] | None) -> str:
-    return f"{outcome.site}: {' '.join(_words(outcome, intent, undone))}"
+def _story(outcome: Outcome, request: Request, intent: Intent, undone: Mapping[str, str] | None) -> str:
+    return f"{outcome.site}: {' '.join(_words(outcome, request, intent, undone))}"
 
 
-def _words(outcome: Outcome, intent: Intent, undone: Mapping[str, str] | None) -> Iterator[str]:
+def _words(outcome: Outcome, request: Request, intent: Intent, undone: Mapping[str, str] | None) -> Iterator[str]:
     yield what_happened(outcome)
     if not done(outcome) or not isinstance(outcome, Reply):
         return
-    if intent.kind is Kind.CREATE and (id_ := created_id(outcome, intent)):
+    if intent.kind is Kind.CREATE and (id_ := created_id(outcome, request, intent)):
         yield f"with id {id_}"
     if undone is not None:
         yield f"({undone.get(outcome.site, 'kept')})"

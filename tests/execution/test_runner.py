@@ -492,14 +492,21 @@ async def test_an_undo_that_fails_is_told(sites: Sites, outcome: Any, words: str
 async def test_a_create_whose_id_is_not_told_cannot_be_undone_and_that_is_told(sites: Sites) -> None:
     sites["Paris"].answers(201, {})
     sites["Corte"].answers(409)
-    assert "does not tell the id" in told(await ask(sites, "{glance: Paris&Corte}", CREATE))
+    assert "does not tell which id" in told(await ask(sites, "{glance: Paris&Corte}", CREATE))
     assert sites.visited == ["Paris", "Corte"]
 
 
-async def test_what_is_already_gone_counts_as_undone(sites: Sites) -> None:
+async def test_what_is_not_found_was_not_undone(sites: Sites) -> None:
     sites["Paris"].created().answers(404)
     sites["Corte"].answers(409)
-    assert "(undone)" in told(await ask(sites, "{glance: Paris&Corte}", CREATE))
+    assert "(not undone: not found at /v2/images/paris-1)" in told(await ask(sites, "{glance: Paris&Corte}", CREATE))
+
+
+async def test_what_may_have_been_there_before_is_not_deleted(sites: Sites) -> None:
+    sites["Paris"].answers(200, {"id": "old"})
+    sites["Corte"].answers(409)
+    result = await ask(sites, "{glance: Paris&Corte}", CREATE)
+    assert ("not undone: it may have been there before" in told(result), sites.visited) == (True, ["Paris", "Corte"])
 
 
 @pytest.mark.parametrize(("sent", "status"), [(False, 502), (True, 504)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 
 from scopeproxy.execution.asking import Asking, Take
@@ -17,7 +20,7 @@ REQUEST = Request(
 WORK = Work(REQUEST, classify(REQUEST), Scope((("image", At("Corte")),)), "Paris")
 
 
-async def undoing(answer: Reply, deleted: Outcome) -> tuple[Undoing, list[Call]]:
+async def undoing(answer: Reply, deleted: Outcome, within: float = 60.0) -> tuple[Undoing, list[Call]]:
     calls: list[Call] = []
 
     async def forward(call: Call) -> Outcome:
@@ -25,8 +28,8 @@ async def undoing(answer: Reply, deleted: Outcome) -> tuple[Undoing, list[Call]]
         return deleted if call.request.method == "DELETE" else answer
 
     asking = Asking(WORK, forward, 1000)
-    await asking.ask(Call("Corte", REQUEST), Take.ALL)
-    return Undoing(WORK, asking, 1000), calls
+    await asking.ask(Call("Corte", REQUEST), Take.HEAD)
+    return Undoing(WORK, asking, 1000, within), calls
 
 
 async def test_it_deletes_what_was_made_and_only_that() -> None:
@@ -42,11 +45,32 @@ async def test_it_deletes_what_was_made_and_only_that() -> None:
 @pytest.mark.parametrize(
     ("answer", "deleted", "told"),
     [
-        (b"{}", Reply("Corte", 204), "does not tell the id"),
+        (b"{}", Reply("Corte", 204), "does not tell which id"),
         (b'{"id": "i1"}', Reply("Corte", 403), "HTTP 403; i1 is left there"),
+        (b'{"id": "i1"}', Reply("Corte", 404), "not found at /v2/images/i1"),
         (b'{"id": "i1"}', Unreached("Corte", False, "refused"), "refused; i1 is left there"),
     ],
 )
 async def test_what_cannot_be_undone_is_told(answer: bytes, deleted: Outcome, told: str) -> None:
     undo, _ = await undoing(Reply("Corte", 201, (), answer), deleted)
     assert told in (await undo.undo(["Corte"]))["Corte"]
+
+
+class Drip:
+    """A body that never ends."""
+
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b" "
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_an_undo_ends_although_the_answer_to_the_create_does_not() -> None:
+    body = Drip()
+    undo, calls = await undoing(Reply("Corte", 201, (), b"", body), Reply("Corte", 204), 0)
+    assert await undo.undo(["Corte"]) == {"Corte": "not undone: it took over 0 s"}
+    assert (len(calls), body.closed) == (1, True)

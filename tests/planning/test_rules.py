@@ -46,6 +46,10 @@ LIST = call("network", "GET /v2.0/networks")
 CONSOLE = call("compute", "POST /v2.1/servers/x/remote-consoles")
 MIGRATE = call("compute", "POST /v2.1/servers/x/action", {"os-migrateLive": {}})
 
+SEVERAL = call("compute", "POST /v2.1/servers", {"server": {"min_count": 2}})
+AT_MOST = call("compute", "POST /v2.1/servers", {"server": {"max_count": "3"}})
+JUST_ONE = call("compute", "POST /v2.1/servers", {"server": {"min_count": 1, "max_count": "1"}})
+
 
 def refused(request: Request | None, bound: Scope, topology: Topology = TOPOLOGY) -> bool:
     try:
@@ -156,3 +160,10 @@ def test_what_the_entry_accepts_no_site_on_the_way_refuses(bound: Scope, service
         return
     for there in sites_of(bound.location(service) or P):
         refuse(None, None, narrowed(bound, service, there, TOPOLOGY), there, TOPOLOGY)
+
+
+def test_several_servers_by_one_call_need_a_single_site() -> None:
+    for request in (SEVERAL, AT_MOST):
+        assert refused(request, scope(compute=BOTH))
+        assert not refused(request, scope(compute=EITHER))
+    assert not refused(JUST_ONE, scope(compute=BOTH))

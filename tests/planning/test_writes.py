@@ -6,32 +6,13 @@ from typing import Any
 
 import pytest
 
-from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, json_reply
-from scopeproxy.planning.intent import Intent, Kind, classify
-from scopeproxy.planning.writes import created_id, fault_message, partial_write
+from scopeproxy.model.messages import Outcome, Request, Unreached, json_reply
+from scopeproxy.planning.intent import classify
+from scopeproxy.planning.writes import fault_message, partial_write
 
 CREATE = Request("compute", "POST", "/v2.1/servers", (("X-OpenStack-Request-ID", "req-1"),))
 DONE = json_reply("Paris", 202, {"server": {"id": "abc"}})
 REFUSED = json_reply("Corte", 403, {"forbidden": {"code": 403, "message": "Quota exceeded\n for cores"}})
-
-
-@pytest.mark.parametrize(
-    ("collection", "document", "location", "expected"),
-    [
-        ("servers", {"server": {"id": "abc", "links": []}}, "", "abc"),
-        ("images", {"id": "i", "tags": [], "status": "queued"}, "", "i"),
-        ("nodes", {"uuid": "n"}, "", "n"),
-        ("os-keypairs", {"keypair": {"name": "k", "fingerprint": "f"}}, "", "k"),
-        ("pages", {"id": 7}, "", "7"),
-        ("resource_providers", None, "/resource_providers/u?x=1", "u"),
-        ("objects", None, "http://h/v1/a%20b/", "a b"),
-        ("ports", {"ports": [{"id": "p"}]}, "", None),
-    ],
-)
-def test_the_id_of_what_was_created(collection: str, document: Any, location: str, expected: str | None) -> None:
-    headers = (("Location", location),) if location else ()
-    reply = Reply("Paris", 201, headers) if document is None else json_reply("Paris", 201, document, headers)
-    assert created_id(reply, Intent(Kind.CREATE, collection)) == expected
 
 
 @pytest.mark.parametrize(
