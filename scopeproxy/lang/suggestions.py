@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 # Beyond this no one mistyped a name, and comparing would take its time.
 _LONGEST = 64
+
+# So many names can be told in one line.
+_FEW = 8
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -22,6 +25,12 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The end of an error message: `; did you mean 'nova'?`, or nothing."""
     near = nearest(name, names)
     return "" if near is None else f"; did you mean {near!r}?"
+
+
+def one_of(name: str, names: Collection[str]) -> str:
+    """As `did_you_mean`; where nothing is near and there are few names, all of them."""
+    near = did_you_mean(name, names)
+    return near or (f"; there are {', '.join(sorted(names))}" if 0 < len(names) <= _FEW else "")
 
 
 def shortened(name: str) -> str:

@@ -1,4 +1,4 @@
-from scopeproxy.lang.suggestions import did_you_mean, nearest, shortened
+from scopeproxy.lang.suggestions import did_you_mean, nearest, one_of, shortened
 
 
 def test_the_nearest_name_is_found_in_any_case():
@@ -22,3 +22,10 @@ def test_a_very_long_name_is_neither_compared_nor_shown_whole():
 
 def test_what_a_terminal_would_obey_is_shown_escaped():
     assert shortened("a\x1b[31m") == r"'a\x1b[31m'"
+
+
+def test_where_nothing_is_near_a_few_names_are_told_and_many_are_not() -> None:
+    assert one_of("Nice", ["Paris", "Corte"]) == "; there are Corte, Paris"
+    assert one_of("Pari", ["Paris", "Corte"]) == "; did you mean 'Paris'?"
+    assert one_of("Nice", [f"site{number}" for number in range(9)]) == ""
+    assert one_of("Nice", []) == ""
