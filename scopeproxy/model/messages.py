@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -94,8 +94,9 @@ class Request:
     service: str
     method: str
     target: str
-    headers: Headers = ()
-    body: Body = NOTHING
+    # Tokens are in headers and bodies: neither is shown.
+    headers: Headers = field(default=(), repr=False)
+    body: Body = field(default=NOTHING, repr=False)
 
     @property
     def path(self) -> str:
@@ -127,9 +128,9 @@ class Reply:
 
     site: str
     status: int
-    headers: Headers = ()
-    body: bytes = b""
-    rest: Stream | None = None
+    headers: Headers = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+    rest: Stream | None = field(default=None, repr=False)
     reason: str = ""
 
     @property

@@ -164,3 +164,11 @@ def test_a_reply_of_our_own_says_that_it_is_json() -> None:
     assert (reply.site, reply.status, reply.json, reply.rest) == ("Paris", 207, {"ids": ["é"]}, None)
     assert reply.headers == (("Content-Type", "application/json"), ("X-Scope-Sites", "Paris"))
     assert json.loads(reply.body) == {"ids": ["é"]}
+
+
+def test_neither_headers_nor_bodies_are_shown_for_they_hold_tokens() -> None:
+    secrets = (("X-Auth-Token", "gAAAAAB-secret"),)
+    request = Request("image", "GET", "/v2/images", secrets, Held(b"gAAAAAB-secret"))
+    assert "gAAAAAB" not in repr(request)
+    assert "gAAAAAB" not in repr(Reply("Paris", 200, secrets, b"gAAAAAB-secret"))
+    assert "/v2/images" in repr(request)
