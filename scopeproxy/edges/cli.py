@@ -131,9 +131,13 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _add_demo(commands: Any) -> None:
     parser = commands.add_parser("demo", help="an embedded cloud of several sites, and a tour of it")
-    parser.add_argument("--sites", default="Paris,Corte,Marseille", help="names, comma separated")
+    parser.add_argument(
+        "--sites", default="Paris,Corte,Marseille", help="names, joined by commas (default: %(default)s)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the cloud running, and print what to export")
-    parser.add_argument("--rtt", default="15ms", help="round trip between two sites")
+    parser.add_argument(
+        "--rtt", default="15ms", help="round trip between two sites, such as 15ms (default: %(default)s)"
+    )
     parser.set_defaults(run=_demo)
 
 

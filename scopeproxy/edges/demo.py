@@ -54,6 +54,8 @@ def site_names(sites: Sequence[str], keep: bool) -> list[str]:
     """The names, checked."""
     names = [name.strip() for name in sites]
     for name in names:
+        if not name:
+            raise ConfigurationError(["--sites: a name is missing beside a comma; Paris,Corte would be right"])
         if not _NAME.fullmatch(name):
             raise ConfigurationError([f"--sites: {name!r} is no name for a site: use letters, digits, _, . and -"])
     if len(set(names)) < len(names):

@@ -90,8 +90,11 @@ def _rows(arrows: Iterable[Arrow]) -> list[list[Arrow]]:
     return rows
 
 
-def label(row: Sequence[Arrow]) -> str:
-    """The call that matters most of a run, a write before a read, and how many more there were."""
+def label(row: Sequence[Arrow], room: int = WIDTH) -> str:
+    """The call that matters most of a run, a write before a read, and how many more there were.
+
+    Where there is no `room` for all of it, the path is cut: how it ended is told whole.
+    """
     arrow = next((one for one in row if one.method != "GET"), row[0])
     path = _PROJECT.sub("", _VERSION.sub("", arrow.path, count=1))
     path = _ID.sub("<id>", path)
@@ -99,7 +102,8 @@ def label(row: Sequence[Arrow]) -> str:
     name = next((part for part in query.split("&") if part.startswith("name=")), "")
     more = f" (+{len(row) - 1})" if len(row) > 1 else ""
     status = "no reply" if arrow.status == NO_ANSWER else str(arrow.status)
-    return f"{arrow.method} {path}{'?' if name else ''}{name} {status}{more}"
+    what, end = f"{arrow.method} {path}{'?' if name else ''}{name}", f" {status}{more}"
+    return what + end if len(what + end) <= room else f"{what[: max(room - len(end) - 1, 0)]}…{end}"
 
 
 # ---- how it is drawn
@@ -175,7 +179,8 @@ def _drawn(row: Sequence[Arrow], columns: Sequence[Participant]) -> Line:
         cells[start] = "├" if step > 0 else "┤"
         cells[end - step] = "x" if not arrow.status else "►" if step > 0 else "◄"
     kind = "lost" if not arrow.status else "crossing" if arrow.crosses else ""
-    return Line(f"{''.join(cells)}{' ' * _GAP}{label(row)}"[:WIDTH], kind)
+    drawing = f"{''.join(cells)}{' ' * _GAP}"
+    return Line(drawing + label(row, WIDTH - len(drawing)), kind)
 
 
 def _write(cells: list[str], place: int, text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from scopeproxy.errors import CallerError, ScopeProxyError
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.scope import EVERY_SERVICE, Location, Scope, explained, sites_of
+from scopeproxy.lang.suggestions import did_you_mean, shortened
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.messages import Request
 from scopeproxy.model.topology import Site, Topology
@@ -107,6 +108,8 @@ def _request(method: str, url: str, site: Site, vocabulary: Vocabulary) -> Reque
     service = vocabulary.service(name) if colon and path.startswith("/") and not path.startswith("//") else None
     if service is not None:
         return Request(service, method.upper(), path)
+    if colon and path.startswith("/") and not path.startswith("//"):
+        raise CallerError(f"unknown service {shortened(name)}{did_you_mean(name, vocabulary.services)}")
     for service, endpoint in site.services.items():
         front = str(endpoint.front)
         if url == front or url.startswith((front + "/", front + "?")):

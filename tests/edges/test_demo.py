@@ -87,7 +87,7 @@ def test_a_tour_that_is_interrupted_leaves_nothing(environment: dict[str, str], 
     ("sites", "rtt", "message"),
     [
         (["Paris"], "15ms", "needs two sites at least"),
-        (["Paris", ""], "15ms", "'' is no name for a site"),
+        (["Paris", ""], "15ms", "a name is missing beside a comma"),
         (["New York", "Paris"], "15ms", "'New York' is no name"),
         (["Paris", "Paris"], "15ms", "a name is there twice"),
         ([f"s{n}" for n in range(10)], "15ms", "10 are too many"),

@@ -107,3 +107,9 @@ def test_a_long_tale_is_cut() -> None:
 
 def test_a_terminal_without_such_signs_gets_others() -> None:
     assert plain("├──►│ ┊ │◄═┤") == "|-->| : |<=|"
+
+
+def test_where_a_label_has_no_room_its_path_is_cut_and_never_how_it_ended() -> None:
+    row = [arrow("nova@Paris", "placement@Paris", "PUT", "/resource_providers/allocations", 204)] * 2
+    assert label(row, 26) == "PUT /resource_pr… 204 (+1)"
+    assert label(row) == "PUT /resource_providers/allocations 204 (+1)"

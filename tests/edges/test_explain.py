@@ -116,3 +116,8 @@ def test_a_strategy_that_the_operator_left_out_is_not_promised():
 def test_a_url_that_is_none_is_told_as_it_came():
     with pytest.raises(CallerError, match=r"'http://\[::x' is on none of the fronts of Paris"):
         told("{nova: Paris}", ("GET", "http://[::x"))
+
+
+def test_a_service_that_nobody_knows_is_told_with_the_nearest():
+    with pytest.raises(CallerError, match="unknown service 'novaa'; did you mean 'nova'"):
+        told("{nova: Paris}", ("GET", "novaa:/v2.1/servers"))

@@ -195,7 +195,7 @@ async def test_a_write_is_seen_through_when_its_client_leaves(stage):
     await seen.wait()
     await app.stop()
     counted = app.lasting.metrics.registry.get_sample_value(
-        "scopeproxy_site_calls_total", {"site": "Paris", "service": "docs", "intent": "list", "outcome": "2xx"}
+        "scopeproxy_site_calls_total", {"site": "Paris", "service": "docs", "intent": "create", "outcome": "2xx"}
     )
     assert counted == 1
 
