@@ -52,7 +52,7 @@ class Calling:
         try:
             # What a token takes to be had or validated counts as well.
             async with asyncio.timeout_at(travel.deadline):
-                ready = await self._ready(call, found, asked)
+                ready = await self._ready(call, found, asked, intent)
         except TimeoutError:
             return Unreached(call.site, False, "no token for it within the time that the call was given")
         if not isinstance(ready, Request):
@@ -62,12 +62,12 @@ class Calling:
             return await self._delivery.deliver(self._here, call.request, travel)
         return await self._elsewhere(call, travel, discovery)
 
-    async def _ready(self, call: Call, found: Found, asked: Asked | None) -> Request | Outcome:
+    async def _ready(self, call: Call, found: Found, asked: Asked | None, intent: Intent) -> Request | Outcome:
         """The request as the site may have it, or the outcome that stands in the way."""
         grant = await self._broker.grant(asked)
         if not isinstance(grant, Grant):
             return grant
-        request = _granted(call.request, found.token, grant)
+        request = _granted(call.request, found.token, grant, intent)
         if call.site != self._here:
             return request
         scope, id_ = carried(call.scope, request.service), request.header(REQUEST_ID) or ""
@@ -124,13 +124,18 @@ class Calling:
         return replace(reply, body=body, headers=with_header(reply.headers, "Content-Length", str(len(body))))
 
 
-def _granted(request: Request, token: Token | None, grant: Grant) -> Request:
+def is_data(intent: Intent, service: str) -> bool:
+    """Whether a body is the user's own data, in which nothing is changed, even when it looks like an id."""
+    return service == "object-store" or intent.kind in (Kind.UPLOAD, Kind.DOWNLOAD)
+
+
+def _granted(request: Request, token: Token | None, grant: Grant, intent: Intent) -> Request:
     """The request with the granted token in place of the client's, and with the caller's own ids as they are there."""
     if grant.token is not None and grant.token != token:
         request = request.with_header("X-Auth-Token", grant.token.value)
     if not grant.ids:
         return request
     body = request.body
-    if isinstance(body, Held) and body.data:
+    if isinstance(body, Held) and body.data and not is_data(intent, request.service):
         body = Held(translate_body(body.data, grant.ids))
     return replace(request, target=translate_target(request.target, grant.ids), body=body)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from scopeproxy.execution.calling import _granted
+from scopeproxy.execution.tokens.broker import Grant
+from scopeproxy.model.identity import Token
+from scopeproxy.model.messages import Held, Request
 from scopeproxy.planning.carriers import is_minted
+from scopeproxy.planning.intent import classify
 
 SCOPE = "{glance: Corte}"
 
@@ -39,3 +46,19 @@ async def test_a_call_to_another_site_needs_a_token_and_says_so(cloud):
     assert answer.status == 401
     assert "needs a token" in answer.json["error"]["message"]
     assert cloud.seen(0) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "body"),
+    [
+        ("image", "POST", "/v2/images", b'{"owner": "theirs"}'),
+        ("image", "PUT", "/v2/images/1/file", b'{"owner": "ours"}'),
+        ("object-store", "PUT", "/v1/AUTH_1/c/o.json", b'{"owner": "ours"}'),
+        ("object-store", "POST", "/v1/AUTH_1/c/o.json", b'{"owner": "ours"}'),
+    ],
+)
+def test_the_users_own_data_are_never_changed(service, method, path, body):
+    """A JSON file that held the user's own project id was another one after its upload."""
+    request = Request(service, method, path, (), Held(b'{"owner": "ours"}'))
+    sent = _granted(request, None, Grant(Token("t"), {"ours": "theirs"}), classify(request))
+    assert (sent.body.data, sent.header("X-Auth-Token")) == (body, "t")

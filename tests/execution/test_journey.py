@@ -82,7 +82,7 @@ async def test_a_read_stops_when_its_client_leaves(cloud):
         await asyncio.sleep(0)
 
 
-async def test_without_a_keystone_the_callers_headers_go_as_they_are(cloud):
+async def without_keystone(cloud):
     """The same sites, told to be an application that has no keystone."""
     sites = {
         name: replace(row, services={"image": row.services["image"]}) for name, row in cloud.topology.sites.items()
@@ -94,6 +94,10 @@ async def test_without_a_keystone_the_callers_headers_go_as_they_are(cloud):
     for site in sites:
         await cloud.start(site)
     await cloud.up()
+
+
+async def test_without_a_keystone_the_callers_headers_go_as_they_are(cloud):
+    await without_keystone(cloud)
     mark = cloud.mark()
     headers = {"Authorization": "Basic x", "Cookie": "a=b"}
     answer = await cloud.call("Paris", "image", "GET", "/v2/images", scope=SCOPE, token="their-own", headers=headers)
@@ -143,6 +147,43 @@ async def test_an_undo_has_time_also_when_the_create_used_up_its_own(cloud):
     assert "undone" in answer.json["error"]["message"]
     left = await cloud.call("Paris", "image", "GET", "/v2/images?name=twice", token=token)
     assert left.json["images"] == []
+
+
+async def small_buffers(cloud):
+    limits = replace(cloud.topology.sites["Paris"].proxy.limits, buffered_body=10)
+    await cloud.use("Paris", limits=limits)
+
+
+@pytest.mark.parametrize(("scope", "status"), [("{nova: Corte}", 201), (SCOPE, 413), ("{glance: Paris&Corte}", 413)])
+async def test_a_body_is_looked_into_only_where_the_scope_binds_the_service(cloud, scope, status):
+    token = await cloud.token("*: Paris&Corte")
+    await small_buffers(cloud)
+    answer = await cloud.call(
+        "Paris", "image", "POST", "/v2/images", scope=scope, token=token, body={"name": "a longer name"}
+    )
+    assert answer.status == status
+
+
+async def test_without_ids_to_translate_a_large_body_goes_to_a_single_site(cloud):
+    await without_keystone(cloud)
+    await small_buffers(cloud)
+    mark = cloud.mark()
+    await cloud.call("Paris", "image", "POST", "/v2/images", scope=SCOPE, token="x", body={"name": "a longer name"})
+    assert [r.site for r in cloud.seen(mark, "glance")] == ["Corte"]
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match", "If-Unmodified-Since"])
+async def test_a_conditional_write_at_several_sites_is_refused_and_nothing_is_sent(cloud, header):
+    """The condition was dropped, and the write went ahead everywhere."""
+    scope = "{glance: Paris&Corte}"
+    token = await cloud.token(scope)
+    mark = cloud.mark()
+    answer = await cloud.call(
+        "Paris", "image", "POST", "/v2/images", scope=scope, token=token, body={"name": "x"}, headers={header: "*"}
+    )
+    assert answer.status == 501
+    assert header in answer.json["error"]["message"]
+    assert cloud.seen(mark) == []
 
 
 async def test_a_body_too_large_to_keep_goes_to_one_site_only(cloud):
