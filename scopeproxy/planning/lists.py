@@ -93,6 +93,11 @@ def _shared_name(item: dict[str, Any]) -> Any:
     return item.get("name") if item.get("shared") or item.get("router:external") else None
 
 
+def _of_default_domain(item: dict[str, Any]) -> Any:
+    """The default domain is the same everywhere; of others only the names are alike."""
+    return item.get("name") if item.get("domain_id") in (None, "default") else None
+
+
 Natural = Callable[[dict[str, Any]], Any]
 
 # Catalogue-like collections: what stands for the same thing at every site has the same name there.
@@ -104,9 +109,9 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ("block-storage", "types"): _name,
     ("block-storage", "os-availability-zone"): lambda item: item.get("zoneName"),
     ("shared-file-system", "types"): _name,
-    ("identity", "roles"): _name,
+    ("identity", "roles"): _of_default_domain,
     ("identity", "domains"): _name,
-    ("identity", "projects"): _name,
+    ("identity", "projects"): _of_default_domain,
     ("identity", "services"): lambda item: (item.get("type"), item.get("name")),
     ("network", "networks"): _shared_name,
     ("network", "extensions"): lambda item: item.get("alias"),
@@ -122,13 +127,16 @@ def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
     """The keys of an item, for this request: items of two sites that have one in common are the same."""
     natural = None if intent.beneath else NATURAL.get((request.service, intent.collection))
     if natural is None and any(key == "name" for key, _ in request.query):
-        natural = _name
+        natural = _of_default_domain if request.service == "identity" else _name
+    wrapped = _is_wrapped(request, intent)
     ours = request.service in SERVICES
 
     def keys(item: Any) -> Iterator[object]:
-        bare = unwrapped(item)
+        bare = _unwrapped(item) if wrapped else item
         if not isinstance(bare, dict):
-            yield ("value", repr(bare))
+            # An application of one's own may well list the same number twice.
+            if ours:
+                yield ("value", repr(bare))
             return
         id_ = bare.get("id") or bare.get("uuid")
         # Flavors, and whatever an application of one's own counts at each site: 1 here is not 1 there.
@@ -140,19 +148,21 @@ def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
     return keys
 
 
-def unwrapped(item: Any) -> Any:
-    """The item itself: nova's keypairs stand in a mapping of one key, `{"keypair": {…}}`."""
-    if isinstance(item, dict) and len(item) == 1:
-        (inner,) = item.values()
-        return inner if isinstance(inner, dict) else item
-    return item
+def _is_wrapped(request: Request, intent: Intent) -> bool:
+    """Whether each item stands in a mapping of one key, as nova's keypairs do: `{"keypair": {…}}`."""
+    return (request.service, intent.collection) == ("compute", "os-keypairs")
 
 
-def marked(item: Any, site: str) -> Any:
+def _unwrapped(item: Any) -> Any:
+    inner = next(iter(item.values())) if isinstance(item, dict) and len(item) == 1 else None
+    return inner if isinstance(inner, dict) else item
+
+
+def marked(item: Any, site: str, request: Request, intent: Intent) -> Any:
     """The item with its site told; what is no object stays as it is."""
-    bare = unwrapped(item)
-    if not isinstance(bare, dict):
+    if not isinstance(item, dict):
         return item
+    bare = _unwrapped(item) if _is_wrapped(request, intent) else item
     if bare is not item:
         return {key: {**bare, "scope_site": site} for key in item}
     return {**item, "scope_site": site}

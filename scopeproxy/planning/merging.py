@@ -122,7 +122,7 @@ def _list(answers: Answers) -> Merged:
     missing.update(dict.fromkeys(odd, "answered in another shape than the others"))
     if not listings:
         return _nothing(answers, missing)
-    parts = _joined(listings, same(answers.request, answers.intent))
+    parts = _joined(listings, answers)
     document = envelope(listings, interleaved(parts, order(answers.request)))
     first = next(one for one in answers.outcomes if one.site == listings[0].site and isinstance(one, Reply) and one.ok)
     return _complete(answers, _with_document(first, document), missing)
@@ -151,15 +151,17 @@ def _common_key(listings: Sequence[Listing], wanted: str) -> str | None:
     return wanted if wanted in keys else next(iter(keys), None)
 
 
-def _joined(listings: Sequence[Listing], keys: Callable[[Any], Any]) -> list[list[Any]]:
+def _joined(listings: Sequence[Listing], answers: Answers) -> list[list[Any]]:
     """Each site's items, less those that an earlier site has as well."""
+    keys = same(answers.request, answers.intent)
     items: dict[str, list[Any]] = {}
     owners: dict[object, str] = {}
     for one in listings:
         for item in one.items:
             # Only another site's item can be the same: two of one name at one site are two.
             if {owners.setdefault(key, one.site) for key in keys(item)} <= {one.site}:
-                items.setdefault(one.site, []).append(marked(item, one.site))
+                shown = marked(item, one.site, answers.request, answers.intent)
+                items.setdefault(one.site, []).append(shown)
     return list(items.values())
 
 

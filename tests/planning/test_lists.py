@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scopeproxy.model.messages import Reply, Request, json_reply
+from scopeproxy.planning.intent import classify
 from scopeproxy.planning.lists import contents, envelope, listing, marked, next_page
 
 
@@ -47,10 +48,19 @@ def test_what_stands_beside_the_items_is_united_whatever_its_shape() -> None:
     assert envelope(found, [1, 2, 3]) == {"pages": [1, 2, 3], "by": {"a": 1, "b": 3}, "total": 3, "note": "x"}
 
 
-def test_marks_stand_in_the_item_itself() -> None:
-    assert marked({"id": "1"}, "Paris") == {"id": "1", "scope_site": "Paris"}
-    assert marked({"keypair": {"name": "k"}}, "Paris") == {"keypair": {"name": "k", "scope_site": "Paris"}}
-    assert marked("red", "Paris") == "red"
+@pytest.mark.parametrize(
+    ("service", "path", "item", "expected"),
+    [
+        ("docs", "/pages", {"id": "1"}, {"id": "1", "scope_site": "Paris"}),
+        ("docs", "/pages", {"labels": {"a": 1}}, {"labels": {"a": 1}, "scope_site": "Paris"}),
+        ("compute", "/os-keypairs", {"keypair": {"name": "k"}}, {"keypair": {"name": "k", "scope_site": "Paris"}}),
+        ("compute", "/os-keypairs", {"keypair": "odd"}, {"keypair": "odd", "scope_site": "Paris"}),
+        ("docs", "/tags", "red", "red"),
+    ],
+)
+def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expected: Any) -> None:
+    request = Request(service, "GET", path)
+    assert marked(item, "Paris", request, classify(request)) == expected
 
 
 REQUEST = Request("any", "GET", "/v2/things?name=x")

@@ -90,6 +90,11 @@ def test_equal_ids_are_one_and_the_first_sites() -> None:
     [
         ("compute", "GET /v2.1/flavors/detail", "flavors", {"name": "m1.tiny"}, 1),
         ("identity", "GET /v3/roles", "roles", {"name": "member"}, 1),
+        ("identity", "GET /v3/roles", "roles", {"name": "member", "domain_id": "d1"}, 2),
+        ("identity", "GET /v3/projects", "projects", {"name": "demo", "domain_id": "default"}, 1),
+        ("identity", "GET /v3/projects", "projects", {"name": "demo", "domain_id": "d1"}, 2),
+        ("identity", "GET /v3/users?name=al", "users", {"name": "al", "domain_id": "default"}, 1),
+        ("identity", "GET /v3/users?name=al", "users", {"name": "al", "domain_id": "d1"}, 2),
         ("block-storage", "GET /v3/types", "volume_types", {"name": "fast"}, 1),
         ("network", "GET /v2.0/networks", "networks", {"name": "public", "shared": True}, 1),
         ("network", "GET /v2.0/networks", "networks", {"name": "ext", "router:external": True}, 1),
@@ -122,6 +127,12 @@ def test_keypairs_are_marked_inside_and_known_by_name() -> None:
     replies = [json_reply(site, 200, {"keypairs": [{"keypair": {"name": "k"}}]}) for site in ("Paris", "Corte")]
     merged = combine("compute", "GET /v2.1/os-keypairs", *replies)
     assert merged.reply.json == {"keypairs": [{"keypair": {"name": "k", "scope_site": "Paris"}}]}
+
+
+@pytest.mark.parametrize("item", ["a", 7, {"labels": {"a": 1}}])
+def test_what_has_no_id_in_an_application_of_ones_own_is_every_sites_own(item: Any) -> None:
+    merged = combine("docs", "GET /pages", *(json_reply(site, 200, [item]) for site in ("P", "C")))
+    assert len(merged.reply.json) == 2
 
 
 def test_placements_summaries_are_those_of_all_sites() -> None:
