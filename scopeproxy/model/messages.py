@@ -132,6 +132,8 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
     rest: Stream | None = field(default=None, repr=False)
     reason: str = ""
+    # What its body was found to be: to unpack and parse it again at every look would hold up all other calls.
+    found: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def json(self) -> Any:

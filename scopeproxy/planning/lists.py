@@ -21,7 +21,8 @@ from scopeproxy.planning.intent import Intent
 Document = Any
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;]+)*)")
 _UUID = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_DECODED = 64 * 1024 * 1024
+# Bytes that a compressed answer may unfold to: a bomb of some KiB would hold up all calls, and fill the memory.
+DECODED = 8 * 1024 * 1024
 _COUNTS = ("count", "total", "total_count")
 _LINKS = re.compile(r"(.+_)?links\Z")
 
@@ -36,15 +37,42 @@ class Listing:
     items: list[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """Why a body holds no document."""
+
+    why: str
+
+
 def contents(reply: Reply) -> Document | None:
     """A body's JSON; None when it has none.  We ask for identity bodies; what is compressed all the same is undone."""
+    if not reply.found:
+        reply.found.append(_read(reply))
+    (found,) = reply.found
+    return None if isinstance(found, _Flaw) else found
+
+
+def flaw(reply: Reply) -> str | None:
+    """Why an answer is no part, or no whole one, of a merged list; None when it may be."""
+    if contents(reply) is None:
+        (found,) = reply.found
+        return found.why if isinstance(found, _Flaw) else "answered what is not JSON"
+    link = _next_link(reply)
+    return None if link is None or _is_url(link) else "its link to the next page is no URL"
+
+
+def _read(reply: Reply) -> Document | _Flaw | None:
     if reply.status == 204:
         return []
     if (reply.header("Content-Encoding") or "identity").lower() == "identity":
         return reply.json
+    if reply.rest is not None:
+        return None
     try:
-        # An answer that grows beyond the bound is cut short by it, and then is no JSON.
-        return None if reply.rest else json.loads(zlib.decompressobj(wbits=47).decompress(reply.body, _DECODED))
+        decoded = zlib.decompressobj(wbits=47).decompress(reply.body, DECODED + 1)
+        return (
+            _Flaw(f"its compressed answer is over {DECODED} bytes") if len(decoded) > DECODED else json.loads(decoded)
+        )
     except (zlib.error, ValueError, RecursionError):
         return None
 
@@ -176,13 +204,25 @@ def next_page(reply: Reply, request: Request, prefixes: Sequence[str] = ()) -> s
 
     `prefixes`: the path prefixes that the site's links may carry (those of its front and back).
     """
-    link = next((link for link in _next_links(reply) if link), None)
-    if link is None:
+    link = _next_link(reply)
+    if link is None or not _is_url(link):
         return None
     parts = urlsplit(urljoin(request.target, link))
     path = _below(parts.path, prefixes)
-    target = f"{path}?{parts.query}" if parts.query else path
-    return None if target == request.target else target
+    # A page that names itself, or one before it, is told too: whoever follows it sees that the list has no end.
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _next_link(reply: Reply) -> str | None:
+    return next((link for link in _next_links(reply) if link), None)
+
+
+def _is_url(link: str) -> bool:
+    try:
+        urlsplit(link)
+    except ValueError:
+        return False
+    return link.isprintable() and " " not in link
 
 
 def _next_links(reply: Reply) -> Iterator[str | None]:

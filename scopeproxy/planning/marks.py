@@ -22,7 +22,7 @@ def sites_header(outcomes: Sequence[Outcome]) -> str:
 
 def replicas_header(replicas: Mapping[str, str]) -> str:
     """X-Scope-Replicas: `Paris=<id>, Corte=<id>`."""
-    pairs = _pairs((site, quote(id_, safe=":@")) for site, id_ in replicas.items())
+    pairs = _pairs((site, quote(id_, safe=":@", errors="replace")) for site, id_ in replicas.items())
     return _bounded(pairs, (f"{len(pairs)} replicas", *pairs))
 
 
@@ -34,7 +34,7 @@ def partial_header(sites: Sequence[str]) -> str:
 
 def safe(site: str) -> str:
     """A site's name as it stands in a header: percent-encoded UTF-8 but for letters, digits, `_`, `.` and `-`."""
-    return quote(site, safe="")
+    return quote(site, safe="", errors="replace")
 
 
 def _what_came(outcome: Outcome) -> str:

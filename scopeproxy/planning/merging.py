@@ -16,7 +16,7 @@ from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.created import created_id
 from scopeproxy.planning.discovery import intersect, tells_versions
 from scopeproxy.planning.intent import Intent, Kind
-from scopeproxy.planning.lists import Listing, contents, envelope, listing, marked, next_page, same
+from scopeproxy.planning.lists import Listing, contents, envelope, flaw, listing, marked, next_page, same
 from scopeproxy.planning.marks import partial_header, replicas_header, sites_header
 from scopeproxy.planning.sorting import interleaved, order
 from scopeproxy.planning.writes import absent, done, failed, partial_write, what_happened
@@ -116,6 +116,8 @@ def _list(answers: Answers) -> Merged:
     """One list: the items of all sites, each once, each with its site."""
     if answers.request.method == "HEAD":
         return _union(replace(answers, intent=replace(answers.intent, kind=Kind.DOWNLOAD)))
+    if flawed := _flawed_page(answers):
+        return Merged(flawed, (flawed.site,))
     listings, missing, odd = _listings(answers)
     if not listings and odd:
         return _without_list(answers, odd, missing)
@@ -128,6 +130,13 @@ def _list(answers: Answers) -> Merged:
     return _complete(answers, _with_document(first, document), missing)
 
 
+def _flawed_page(answers: Answers) -> Reply | None:
+    """The page for which a list of several pages of one site is no list: the rest is not shown as if it were all."""
+    pages = [one for one in answers.outcomes if isinstance(one, Reply) and one.ok]
+    is_one_list = len(pages) > 1 and len({one.site for one in answers.outcomes}) == 1
+    return next((page for page in pages if flaw(page)), None) if is_one_list else None
+
+
 def _listings(answers: Answers) -> tuple[list[Listing], dict[str, str], dict[str, Reply]]:
     """The lists, why a site's is missing, and the answers in which there is none."""
     found: list[tuple[Reply, Listing | None]] = []
@@ -137,10 +146,10 @@ def _listings(answers: Answers) -> tuple[list[Listing], dict[str, str], dict[str
         if not isinstance(one, Reply) or not one.ok:
             if not (absent(one) and answers.intent.id is not None):
                 missing[one.site] = what_happened(one)
-        elif (document := contents(one)) is None:
-            missing[one.site] = "answered what is not JSON"
+        elif why := flaw(one):
+            missing[one.site] = why
         else:
-            found.append((one, listing(one.site, document, wanted)))
+            found.append((one, listing(one.site, contents(one), wanted)))
     key = _common_key([part for _, part in found if part], wanted)
     listings = [part for _, part in found if part and part.key == key]
     return listings, missing, {reply.site: reply for reply, part in found if part is None or part.key != key}

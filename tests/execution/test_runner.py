@@ -415,6 +415,29 @@ async def test_a_list_that_never_ends_is_cut_off_and_told(sites: Sites) -> None:
     assert (names(result), result.partial) == ([("b", "Corte")], ("Paris",))
 
 
+async def test_a_list_whose_page_leads_back_to_itself_is_missing(sites: Sites) -> None:
+    sites["Paris"].has("a", next="/v2/images")
+    sites["Corte"].has("b")
+    result = await ask(sites, "{glance: Paris&Corte}", LIST)
+    assert (names(result), result.partial) == ([("b", "Corte")], ("Paris",))
+
+
+BAD_LINK = Reply("Paris", 200, (), b'{"images": [], "next": "http://[bad"}')
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("page", [BAD_LINK, Reply("Paris", 200, (), b"no JSON")])
+async def test_a_list_of_which_a_page_cannot_be_read_is_missing_as_a_whole(
+    sites: Sites, page: Reply, before: int
+) -> None:
+    for _ in range(before):
+        sites["Paris"].has("a", next="/v2/images?marker=a")
+    sites["Paris"].says(page)
+    sites["Corte"].has("b")
+    result = await ask(sites, "{glance: Paris&Corte}", LIST)
+    assert (names(result), result.partial) == ([("b", "Corte")], ("Paris",))
+
+
 @pytest.mark.parametrize("last", [Reply("Paris", 500), Unreached("Paris", True, "reset")])
 async def test_a_list_whose_later_page_fails_is_missing_as_a_whole(sites: Sites, last: Outcome) -> None:
     sites["Paris"].has("a", next="/v2/images?marker=a").says(last)

@@ -10,7 +10,7 @@ import pytest
 
 from scopeproxy.model.messages import Reply, Request, json_reply
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.lists import contents, envelope, listing, marked, next_page
+from scopeproxy.planning.lists import DECODED, contents, envelope, flaw, listing, marked, next_page
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,9 @@ REQUEST = Request("any", "GET", "/v2/things?name=x")
         ({"links": {"next": "http://h/front/v3/users?page=2", "self": "x"}}, "/v3/users?page=2"),
         ({"networks_links": [{"rel": "previous", "href": "http://h/x"}]}, None),
         ({"next": "?page=2"}, "/v2/things?page=2"),
-        ({"next": "/v2/things?name=x"}, None),
+        # Who follows a link to the page itself sees that the list has no end.
+        ({"next": "/v2/things?name=x"}, "/v2/things?name=x"),
+        ({"next": "http://[bad"}, None),
         ({"next": None, "links": {"next": None}}, None),
         ({"next": "http://h/frontier?p=1"}, "/frontier?p=1"),
         ({"links": [{"rel": "next", "href": "/a?b"}]}, "/a?b"),
@@ -101,3 +103,29 @@ def test_a_compressed_answer_is_read_all_the_same() -> None:
     assert contents(Reply("Paris", 200, (("Content-Encoding", "gzip"),), b"no gzip")) is None
     assert contents(Reply("Paris", 200, (("Content-Encoding", "gzip"),), body[:-12])) is None
     assert contents(Reply("Paris", 204)) == []
+
+
+def gzipped(body: bytes) -> Reply:
+    return Reply("Paris", 200, (("Content-Encoding", "gzip"),), gzip.compress(body))
+
+
+def test_a_bomb_is_not_unfolded() -> None:
+    at_most = gzipped(b"[]" + b" " * (DECODED - 2))
+    bomb = gzipped(b"[]" + b" " * (DECODED - 1))
+    assert (contents(at_most), flaw(at_most)) == ([], None)
+    assert (contents(bomb), flaw(bomb)) == (None, f"its compressed answer is over {DECODED} bytes")
+
+
+def test_an_answer_is_unpacked_and_parsed_once() -> None:
+    for reply in (gzipped(b"[]"), Reply("Paris", 200, (), b"[]")):
+        assert contents(reply) is contents(reply)
+
+
+@pytest.mark.parametrize("link", ["http://[bad", "/pages?marker=\ud800", "/pages\r\nX-Scope: Corte", "/a b"])
+def test_a_link_that_is_no_url_is_a_flaw_of_its_page(link: str) -> None:
+    assert flaw(json_reply("Paris", 200, {"pages": [], "next": link})) == "its link to the next page is no URL"
+
+
+@pytest.mark.parametrize(("body", "why"), [(b"{", "answered what is not JSON"), (b"{}", None), (b"[]", None)])
+def test_what_is_not_json_is_a_flaw(body: bytes, why: str | None) -> None:
+    assert flaw(Reply("Paris", 200, (), body)) == why

@@ -16,6 +16,10 @@ def test_what_was_asked_and_what_came_in_scope_order() -> None:
     assert partial_header(["Corte", "New York"]) == "Corte, New%20York"
 
 
+def test_an_id_that_no_text_can_hold_breaks_no_header() -> None:
+    assert replicas_header({"Paris": "a\ud800"}) == "Paris=a%3F"
+
+
 def test_pages_of_one_site_are_one_mention() -> None:
     assert sites_header([Reply("Paris", 200), Reply("Paris", 503)]) == "Paris=503"
 
