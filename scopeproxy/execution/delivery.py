@@ -23,6 +23,9 @@ from scopeproxy.planning.intent import classify
 from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, with_via
 from scopeproxy.planning.signing import SIGNATURE, Hop, sign
 
+# Credentials that are good at their own site alone.  Without a keystone the caller's own go as they are.
+_AT_HOME = ("X-Service-Token", "Authorization", "Cookie", "X-Storage-Token", "X-Auth-Key")
+
 # Seconds beyond the time for a connection after which an answer is late.
 _LATE = 1.0
 
@@ -114,8 +117,7 @@ class Delivery:
         return self._outgoing(self._here, endpoint.back, request, headers, travel)
 
     def _to_peer(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
-        # A service's own token is good at its own site alone.
-        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, "X-Service-Token")
+        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *self._kept_here(request.service))
         headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, ())
         headers = replaced(
             headers,
@@ -128,6 +130,11 @@ class Delivery:
         )
         outgoing = self._outgoing(site, endpoint.front, request, headers, travel)
         return replace(outgoing, headers=self._signed(outgoing, request.service))
+
+    def _kept_here(self, service: str) -> tuple[str, ...]:
+        if not self._topology.has_identity:
+            return _AT_HOME[:1]
+        return _AT_HOME if service == "identity" else (*_AT_HOME, "X-Subject-Token")
 
     def _outgoing(self, site: str, root: Url, request: Request, headers: Headers, travel: Travel) -> Outgoing:
         body = request.body

@@ -22,6 +22,7 @@ from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.catalog import rewrite_token_answer
+from scopeproxy.planning.credentials import TOKEN, withheld
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import Work
 from scopeproxy.planning.planner import check
@@ -54,7 +55,9 @@ class IdentityCalls:
     async def identity(self, token: Token) -> Identity | None:
         """Who a client's token speaks for, as its issuer says; None when nobody can tell just now."""
         login = await self._ledger.login(token.fingerprint)
-        answer = login.identity if login else await self._validator.identity(token, self._here)
+        issuer = login.issuer if login else self._here
+        # What the login said is not enough: the token may have been revoked since.
+        answer = None if self._withheld(issuer) else await self._validator.identity(token, issuer)
         return answer if isinstance(answer, Identity) else None
 
     async def unscoped(self, found: Found, travel: Travel) -> Reply:
@@ -119,6 +122,13 @@ class IdentityCalls:
         login = await self._ledger.login(token.fingerprint) if token else None
         return login.issuer if login else self._here
 
+    def _withheld(self, issuer: str) -> str | None:
+        """Why a token is not sent to its issuer."""
+        there = self._topology.sites[issuer]
+        if "identity" not in there.services:
+            return None
+        return withheld(TOKEN, self._topology.sites[self._here], there, there.services["identity"].front)
+
     async def _ask(self, travel: Travel, site: str, request: Request) -> Outcome:
         return await self._delivery.deliver(site, request, replace(travel, scope="", options=""))
 
@@ -131,6 +141,9 @@ class IdentityCalls:
         return await collect(outcome, _ANSWER_LIMIT, deadline)
 
     async def _ask_issuer(self, issuer: str, request: Request, found: Found, travel: Travel) -> Reply:
+        reason = self._withheld(issuer)
+        if reason:
+            return refused(Asked("identity", issuer, Token(""), ""), reason)
         speaking = await self._speaking(issuer, request, found)
         if isinstance(speaking, Reply):
             return speaking

@@ -28,6 +28,21 @@ async def test_another_site_is_sent_what_it_may_have(cloud):
     assert not asked.headers & {"x-service-token", "forwarded", *(f"x-scope{n}" for n in ("", "-home", "-signature"))}
 
 
+CREDENTIALS = ("Authorization", "Cookie", "X-Storage-Token", "X-Auth-Key", "X-Subject-Token", "X-Service-Token")
+
+
+async def test_where_there_is_a_keystone_no_credential_goes_to_another_site_but_its_own_token(cloud):
+    token = await cloud.token(SCOPE)
+    mark = cloud.mark()
+    headers = dict.fromkeys(CREDENTIALS, "secret")
+    for scope in (SCOPE, None):
+        await cloud.call("Paris", "image", "GET", "/v2/images", scope=scope, token=token, headers=headers)
+    there, here = cloud.seen(mark, "glance")
+    names = {name.lower() for name in CREDENTIALS}
+    assert (there.site, there.headers & names) == ("Corte", set())
+    assert (here.site, here.headers & names) == ("Paris", names)
+
+
 async def test_links_are_those_of_the_front_that_the_client_called(cloud):
     token = await cloud.token("{neutron: Corte}")
     front = cloud.emulated.site("Paris").fronts["network"]

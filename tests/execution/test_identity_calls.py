@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scopeproxy.model.identity import Token
+
 CORTE = "{keystone: Corte, nova: Corte}"
 
 
@@ -41,3 +43,14 @@ async def test_a_revocation_with_a_slash_at_the_end_is_one_too(cloud):
     held = cloud.apps["Paris"].lasting.ledger
     await held.purge()
     assert held.describe()["logins"] == (0 if gone.status == 204 else 1)
+
+
+async def test_a_revoked_token_speaks_for_nobody(cloud):
+    """The login's word counted, so that a revoked token went on reading the reports of calls."""
+    token = await cloud.token("{glance: Corte}")
+    identity = cloud.apps["Paris"].house.journey._identity
+    assert (await identity.identity(Token(token))).project_id
+    cloud.emulated.site("Paris").keystone.issued.revoke(token)
+    await cloud.use(validated_within=0.0)
+    identity = cloud.apps["Paris"].house.journey._identity
+    assert await identity.identity(Token(token)) is None

@@ -94,7 +94,7 @@ class Lending:
             return None
         there = login.sites.get(site)
         here, to = self._topology.sites[self._here], self._topology.sites[peer]
-        if there is None or withheld(TOKEN, here, to, next(iter(to.services.values())).front):
+        if there is None or site == peer or withheld(TOKEN, here, to, next(iter(to.services.values())).front):
             return None
         clients = login.sites.get(login.issuer)
         if not isinstance(clients, SiteToken):

@@ -56,7 +56,8 @@ class LoginStrategy:
         if login is None:
             return Grant(asked.token) if asked.site == self._here else None
         if asked.site == login.issuer:
-            return Grant(asked.token)
+            reason = self._withheld(asked, login.issuer)
+            return refused(asked, reason) if reason else Grant(asked.token)
         there = login.sites.get(asked.site)
         if there is None:
             return None
@@ -74,6 +75,9 @@ class LoginStrategy:
 
     async def _unvouched(self, asked: Asked, login: Login) -> Outcome | None:
         """The outcome that stands when the issuer does not vouch for the client's token just now; None: it does."""
+        reason = self._withheld(asked, login.issuer, "identity")
+        if reason:
+            return refused(asked, reason)
         answer = await self._validator.identity(asked.token, login.issuer)
         if isinstance(answer, Unreached):
             return Unreached(
@@ -84,13 +88,17 @@ class LoginStrategy:
             return refused(asked, f"{login.issuer} does not accept the token any more: log in again")
         return None
 
+    def _withheld(self, asked: Asked, site: str, service: str | None = None) -> str | None:
+        """Why no token goes to a site, be it that site's own."""
+        there = self._topology.sites[site]
+        front = there.services[service or asked.service].front
+        return withheld(TOKEN, self._topology.sites[self._here], there, front)
+
     def _granted(self, asked: Asked, login: Login, there: SiteToken | FailedLogin) -> Grant | Outcome:
         if isinstance(there, SiteToken):
             if there.identity.expires <= self._now():
                 return refused(asked, f"the token of {asked.site} has expired: log in again")
-            site = self._topology.sites[asked.site]
-            url = site.services[asked.service].front
-            reason = withheld(TOKEN, self._topology.sites[self._here], site, url)
+            reason = self._withheld(asked, asked.site)
             return refused(asked, reason) if reason else Grant(there.token, own_ids(login.identity, there.identity))
         if _could_not_answer(there):
             recent = self._now() - there.at < _STILL_UNREACHED or self._health.believed_down(asked.site)

@@ -11,7 +11,7 @@ from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Request
 
 SCOPE = "{nova: Corte, glance: Marseille}"
-PAGE = "/.well-known/scopeproxy/peer/token?site=Marseille"
+PAGE = "/.well-known/scopeproxy/peer/token"
 
 
 async def boot(cloud, token):
@@ -30,10 +30,10 @@ async def corte(cloud):
     return token, login.sites["Corte"].token
 
 
-async def lent(cloud, token, by="Corte"):
+async def lent(cloud, token, by="Corte", site="Marseille"):
     """What the entry answers to another site's proxy that asks for Marseille's token."""
     delivery = cloud.apps[by].house.journey._delivery
-    request = Request("identity", "GET", PAGE, (("X-Auth-Token", token.value),))
+    request = Request("identity", "GET", f"{PAGE}?site={site}", (("X-Auth-Token", token.value),))
     reply = await delivery.deliver("Paris", request, Travel("h", "127.0.0.1"))
     await reply.rest.aclose()
     return reply.status
@@ -55,9 +55,14 @@ async def test_it_is_lent_to_the_site_that_shows_the_token_it_was_given(cloud, c
     assert await lent(cloud, theirs, by="Marseille") == 404
 
 
+async def test_no_site_borrows_its_own_token(cloud, corte):
+    _, theirs = corte
+    assert await lent(cloud, theirs, site="Corte") == 404
+
+
 async def test_nobody_but_a_trusted_peer_may_ask(cloud, corte):
     _, theirs = corte
-    unsigned = await cloud.call("Paris", "identity", "GET", PAGE, token=theirs.value)
+    unsigned = await cloud.call("Paris", "identity", "GET", f"{PAGE}?site=Marseille", token=theirs.value)
     assert unsigned.status == 403
     await cloud.use("Paris", trust=("Marseille",))
     assert await lent(cloud, theirs) == 403

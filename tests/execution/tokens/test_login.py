@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -150,3 +151,17 @@ async def test_a_revocation_of_a_token_of_another_site_goes_there(cloud):
     gone = await cloud.call("Paris", "identity", "DELETE", "/v3/auth/tokens", scope=scope, token=token, headers=headers)
     assert gone.status == 204
     assert cloud.emulated.site("Corte").keystone.issued.find(token) is None
+
+
+@pytest.mark.parametrize("path", ["/v2/images", "/v3/auth/projects"])
+async def test_no_token_goes_to_a_site_against_the_operators_will_be_it_that_sites_own(cloud, path):
+    scope = "{keystone: Corte, glance: Corte}"
+    token = await cloud.token(scope)
+    credentials = cloud.topology.sites["Paris"].proxy.credentials
+    await cloud.use("Paris", credentials=replace(credentials, token_to=()))
+    mark = cloud.mark()
+    service = "image" if "images" in path else "identity"
+    answer = await cloud.call("Paris", service, "GET", path, scope=scope, token=token)
+    assert answer.status == 401
+    assert "does not allow it" in answer.json["error"]["message"]
+    assert cloud.seen(mark) == []
