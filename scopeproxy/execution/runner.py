@@ -249,10 +249,12 @@ class _Conversation:
     def _not_to_be_repeated(self, reply: Reply) -> Reply:
         """The reply, with a status on which no client does again what was done, or may have been, at some site.
 
-        The body still tells what each site answered.  (What was undone may be done again: a 401 of one site then makes
+        The body still tells what each site answered.  Only a DELETE may be repeated: a PUT or PATCH may add to what is
+        there, or come after another's.  (What was undone may be done again: a 401 of one site then makes
         the client log in and create it everywhere.)
         """
-        if self._work.request.method != "POST" or reply.status not in _REPEATED_ON:
+        intent = self._work.intent
+        if not intent.writes or intent.kind is Kind.DELETE or reply.status not in _REPEATED_ON:
             return reply
         if any(map(self._may_have_happened, self._asking.asked.values())):
             return replace(reply, status=504)

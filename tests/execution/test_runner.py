@@ -625,6 +625,19 @@ async def test_what_is_kept_is_not_told_by_a_status_on_which_clients_repeat(site
     assert reply(await ask(sites, "{glance: Paris&Corte}", CREATE, policy="keep")).status in (502, 504)
 
 
+@pytest.mark.parametrize(("method", "status"), [("PATCH", 502), ("PUT", 502), ("DELETE", 401)])
+async def test_a_half_done_write_is_not_repeated_unless_it_is_a_delete(sites: Sites, method: str, status: int) -> None:
+    sites["Paris"].answers(200, {})
+    sites["Corte"].answers(401)
+    assert reply(await ask(sites, "{glance: Paris&Corte}", f"{method} /v2/images/{U}")).status == status
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+async def test_what_a_single_site_says_to_an_update_stands(sites: Sites, status: int) -> None:
+    sites["Paris"].answers(status)
+    assert reply(await ask(sites, "{glance: Paris}", f"PUT /v2/images/{U}")).status == status
+
+
 async def test_once_all_is_undone_the_client_may_log_in_and_repeat(sites: Sites) -> None:
     sites["Paris"].created().answers(204)
     sites["Corte"].answers(401)
