@@ -4,8 +4,10 @@ scope sent along for what the call causes."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
+from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.carrying import REQUEST_ID, Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.discovery_cache import DiscoveryCache
@@ -39,6 +41,18 @@ class Calling:
     ) -> None:
         self._topology, self._here, self._delivery = topology, here, delivery
         self._carriers, self._broker, self._documents = carriers, broker, documents
+
+    async def check_tokens(self, sites: Iterable[str], service: str, found: Found, deadline: float | None) -> None:
+        """Raise Unauthorized when a new login is due for one of the sites: before any of them has been written to."""
+        if found.token is None:
+            return
+        try:
+            async with asyncio.timeout_at(deadline):
+                for site in sites:
+                    await self._broker.grant(Asked(service, site, found.token, found.entry))
+        except (TimeoutError, SiteFailure):
+            # That will be the site's outcome.
+            return
 
     async def call(self, call: Call, found: Found, travel: Travel, intent: Intent) -> Outcome:
         """The outcome of one call: the site's, or the one that the lack of a token for it is."""

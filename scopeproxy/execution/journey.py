@@ -32,7 +32,7 @@ from scopeproxy.model.messages import Body, Held, Outcome, Reply, Request, Unrea
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.intent import Kind, classify
-from scopeproxy.planning.plan import Call, Plan, Refuse, Work
+from scopeproxy.planning.plan import Call, Plan, Refuse, Work, sites_in
 from scopeproxy.planning.planner import check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.rules import spread, substrates
@@ -154,6 +154,7 @@ class Journey:
         several = spread(where(work))
         if several and work.intent.writes:
             _check_unconditional(work.request)
+            await self._calling.check_tokens(sites_in(plan), work.request.service, found, travel.deadline)
         body, kept = await self._body_for(work.request, plan, several)
         conditions = _CONDITIONS if several and work.intent.kind is not Kind.DOWNLOAD else ()
 

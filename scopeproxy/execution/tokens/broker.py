@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from scopeproxy.errors import Unauthorized
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Outcome, Reply
 from scopeproxy.planning.faults import fault
@@ -35,7 +36,7 @@ class Strategy(Protocol):
     name: str
 
     async def grant(self, asked: Asked) -> Grant | Outcome | None:
-        """A token for the site; None when this strategy does not apply to it."""
+        """A token for the site; None when this strategy does not apply to it.  Unauthorized: a new login is due."""
 
 
 class Broker:
@@ -45,14 +46,17 @@ class Broker:
         self._strategies, self._has_identity = strategies, has_identity
 
     async def grant(self, asked: Asked | None) -> Grant | Outcome:
-        """The token for a site, or the outcome that its absence is."""
+        """The token for a site, or the outcome that stands for one that was refused.
+
+        Raises Unauthorized when a new login is due: a part of the answer without that site is no answer then.
+        """
         if asked is None or not self._has_identity:
             return Grant(None if asked is None else asked.token)
         for strategy in self._strategies:
             answer = await strategy.grant(asked)
             if answer is not None:
                 return answer
-        return refused(asked, f"no token for {asked.site}: {self._tried()}; log in again under this scope")
+        raise Unauthorized(f"scope: no token for {asked.site}: {self._tried()}; log in again under this scope")
 
     def _tried(self) -> str:
         names = ", ".join(strategy.name for strategy in self._strategies)

@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from scopeproxy.errors import Unauthorized
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect, within
@@ -85,7 +86,7 @@ class LoginStrategy:
             )
         if answer is None:
             await self.revoke(asked.token.fingerprint)
-            return refused(asked, f"{login.issuer} does not accept the token any more: log in again")
+            raise Unauthorized(f"scope: {login.issuer} does not accept the token any more: log in again")
         return None
 
     def _withheld(self, asked: Asked, site: str, service: str | None = None) -> str | None:
@@ -97,7 +98,7 @@ class LoginStrategy:
     def _granted(self, asked: Asked, login: Login, there: SiteToken | FailedLogin) -> Grant | Outcome:
         if isinstance(there, SiteToken):
             if there.identity.expires <= self._now():
-                return refused(asked, f"the token of {asked.site} has expired: log in again")
+                raise Unauthorized(f"scope: the token of {asked.site} has expired: log in again")
             reason = self._withheld(asked, asked.site)
             return refused(asked, reason) if reason else Grant(there.token, own_ids(login.identity, there.identity))
         if _could_not_answer(there):

@@ -30,6 +30,28 @@ async def test_a_token_that_was_not_had_under_the_scope_is_a_401_that_tells_what
     assert cloud.seen(0, "glance") == []
 
 
+@pytest.mark.parametrize("scope", ["{glance: Corte&Marseille}", "{glance: Marseille|Corte}"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_login_that_lacks_a_site_ends_the_call_so_that_clients_log_in_again(cloud, method, scope):
+    """The list was one site's part for as long as the token lived, and half of the write was done."""
+    token = await cloud.token(SCOPE)
+    mark = cloud.mark()
+    path = f"/v2/images/{cloud.image('OnlyCorte')}" if method == "DELETE" else "/v2/images"
+    answer = await cloud.call("Paris", "image", method, path, scope=scope, token=token)
+    assert answer.status == 401
+    assert "no token for Marseille" in answer.json["error"]["message"]
+    assert not [r for r in cloud.seen(mark, "glance") if r.method != "GET"]
+
+
+async def test_a_login_that_a_site_refused_is_that_sites_own_outcome(cloud):
+    scope = "{glance: Corte&Marseille}"
+    await cloud.emulated.site("Marseille").misbehave("identity", "500")
+    token = await cloud.token(scope)
+    answer = await images(cloud, token, scope)
+    assert (answer.status, answer.sites["Corte"]) == (200, "200")
+    assert answer.headers["x-scope-partial"] == "Marseille"
+
+
 async def test_without_a_token_only_discovery_goes_out(cloud):
     mark = cloud.mark()
     assert (await images(cloud, None)).status == 401
