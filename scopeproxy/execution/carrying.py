@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from scopeproxy.errors import Unauthorized
+from scopeproxy.errors import CallerError, Unauthorized
 from scopeproxy.execution.delivery import hops_of
 from scopeproxy.execution.ledger import Ledger, RequestEntry
 from scopeproxy.execution.tokens.validation import Validator
@@ -20,6 +20,8 @@ from scopeproxy.model.messages import Request
 from scopeproxy.planning.carriers import Tag, Tags, find_body_token, is_minted, mint, replace_body_token, strip
 
 REQUEST_ID = "X-OpenStack-Request-ID"
+
+_SINGLE = ("X-Scope", "X-Scope-Options", "X-Auth-Token")
 
 _DAY = 24 * 3600.0
 
@@ -69,6 +71,7 @@ class Carriers:
 
     async def find(self, request: Request, from_peer: bool) -> Found:
         """Take the carriers off.  A tag that fails is Unauthorized; an id not ours, or not theirs, says nothing."""
+        _check_unrepeated(request)
         bare, token, tag = self._untagged(request, "X-Auth-Token")
         bare, subject, _ = self._untagged(bare, "X-Subject-Token")
         client_id = (request.header(REQUEST_ID) or "")[:_LONGEST_ID] or None
@@ -156,6 +159,14 @@ class Carriers:
         if tagged.digest is not None:
             await self._ledger.remember_scope(tagged.digest, scope, expires)
         return request.with_header("X-Auth-Token", tagged.value)
+
+
+def _check_unrepeated(request: Request) -> None:
+    """Which of two counts is not for us to guess: services and their servers do not agree on it."""
+    for name in _SINGLE:
+        times = sum(key.lower() == name.lower() for key, _ in request.headers)
+        if times > 1:
+            raise CallerError(f"scope: the header {name} is there {times} times: give it once")
 
 
 def _owner(identity: Identity) -> str:

@@ -20,7 +20,7 @@ from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, header, with_header, without
 from scopeproxy.model.topology import Endpoint, Topology, Url
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, with_via
+from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, visited, with_via
 from scopeproxy.planning.signing import SIGNATURE, Hop, sign
 
 # Credentials that are good at their own site alone.  Without a keystone the caller's own go as they are.
@@ -35,7 +35,8 @@ class Travel:
     """What goes with a call beside the request.
 
     `scope` and `options` as their headers have them; `home`: the issuer of the token; `entry`: the site whose proxy
-    keeps the login; `host`: what the client put into Host; `deadline`: the loop's time for all attempts together.
+    keeps the login; `host`: what the client put into Host; `deadline`: the loop's time for all attempts together;
+    `signed`: whether a peer sent the call.
     """
 
     host: str
@@ -47,6 +48,7 @@ class Travel:
     entry: str = ""
     hops: int = 0
     deadline: float | None = None
+    signed: bool = False
 
 
 class Delivery:
@@ -118,6 +120,8 @@ class Delivery:
 
     def _to_peer(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
         headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *self._kept_here(request.service))
+        if not travel.signed:
+            headers = _without_our_via(headers)
         headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, ())
         headers = replaced(
             headers,
@@ -162,6 +166,16 @@ class Delivery:
         target = outgoing.root.path + outgoing.target
         value = sign(key, outgoing.method, target, replace(hop, site=self._here), self._now(), secrets.token_hex(16))
         return with_header(outgoing.headers, SIGNATURE, value)
+
+
+def _without_our_via(headers: Headers) -> Headers:
+    """The headers without the sites that a client says the call has passed: a peer would take it for a loop."""
+    kept = [part for via in _values(headers, "Via") for part in via.split(",") if not visited((("Via", part),))]
+    return with_header(headers, "Via", ",".join(kept).strip()) if kept else without(headers, "Via")
+
+
+def _values(headers: Headers, name: str) -> list[str]:
+    return [value for key, value in headers if key.lower() == name.lower()]
 
 
 def hop_of(headers: Headers, to: str, service: str) -> Hop:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from scopeproxy.errors import CallerError, NotYet, ScopeProxyError, SiteFailure
+from scopeproxy.errors import CallerError, LoopDetected, NotYet, ScopeProxyError, SiteFailure
 from scopeproxy.execution.bodies import Kept, hold
 from scopeproxy.execution.calling import Calling, is_data
 from scopeproxy.execution.carrying import Carriers, Found
@@ -33,7 +33,7 @@ from scopeproxy.model.topology import Topology
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import Call, Plan, Refuse, Work, sites_in
-from scopeproxy.planning.planner import check_loop, make_plan, where
+from scopeproxy.planning.planner import MAX_HOPS, check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.rules import spread, substrates
 from scopeproxy.planning.selectors import expand
@@ -75,17 +75,22 @@ class Journey:
         error: ScopeProxyError | None = None
         self._metrics.calls_in_flight.inc()
         try:
-            reply = await self._answer(arrival, story)
+            reply = self._telling.finished(await self._answer(arrival, story), story)
         except Exception as failure:
             error = mistake_of(failure, story.id)
-            reply = self._telling.fault(arrival.request.service, error)
+            if error.status == ScopeProxyError.status:
+                # A bug of ours: telling of the sites' answers may be what went wrong.
+                story.result = None
+            reply = self._telling.finished(self._telling.fault(arrival.request.service, error), story)
         finally:
             self._metrics.calls_in_flight.dec()
-        reply = self._telling.finished(reply, story)
         self._telling.note(arrival, story, reply, error, time.perf_counter() - began)
         return reply
 
     async def _answer(self, arrival: Arrival, story: Story) -> Reply:
+        # Without a scope there is no count of hops: a back that is another site's front would call itself for ever.
+        if visited(arrival.request.headers).count(self._here) > MAX_HOPS:
+            raise LoopDetected(f"scopeproxy: the call has come back to {self._here} over {MAX_HOPS} times")
         found = story.found = await self._carriers.find(arrival.request, arrival.peer is not None)
         if found.scope is None:
             return await self._unscoped(arrival, found, story)
@@ -125,6 +130,7 @@ class Journey:
             entry=found.entry,
             hops=found.hops,
             deadline=deadline,
+            signed=arrival.peer is not None,
         )
 
     # ---- scoped: plan and run

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from scopeproxy.emulator.place import TOKEN_LENGTH
-from scopeproxy.errors import Unauthorized
+from scopeproxy.errors import CallerError, Unauthorized
 from scopeproxy.execution.carrying import REQUEST_ID, Carriers, Found
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.model.identity import Identity, Token
@@ -294,12 +294,19 @@ async def test_the_header_wins_then_the_request_id_then_the_tag(carriers):
     assert {f.request.header("X-Auth-Token") for f in by} == {"demo"}
 
 
+@pytest.mark.parametrize("name", ["X-Scope", "X-Scope-Options", "X-Auth-Token"])
+async def test_a_header_that_is_there_twice_is_refused(carriers, name):
+    """Of two scopes or tokens the proxy went by the first, and a service by the second."""
+    with pytest.raises(CallerError, match=f"{name} is there 2 times"):
+        await carriers.find(Request("image", "GET", "/", ((name, "a"), (name.lower(), "b"))), False)
+
+
 async def test_a_tag_in_a_second_header_of_the_name_comes_off_with_it(carriers):
     _, value = await attached(carriers)
-    twice = Request("identity", "GET", "/", (("X-Auth-Token", "demo"), ("x-auth-token", value)))
+    twice = Request("identity", "GET", "/", (("X-Subject-Token", "demo"), ("x-subject-token", value)))
     found = await carriers.find(twice, False)
     assert found.scope is None
-    assert found.request.headers == (("X-Auth-Token", "demo"),)
+    assert found.request.headers == (("X-Subject-Token", "demo"),)
 
 
 async def test_an_id_expires_after_a_day_and_a_tag_after_two_at_most(carriers, clock):

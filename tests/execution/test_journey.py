@@ -197,3 +197,32 @@ async def test_a_body_too_large_to_keep_goes_to_one_site_only(cloud):
     )
     assert answer.status == 503
     assert "sent to another site and not kept" in answer.json["error"]["message"]
+
+
+async def test_a_call_that_comes_back_again_and_again_is_a_loop(cloud):
+    """Where a back was another site's front, one call went round until the sockets were used up."""
+    for times, status in ((8, 401), (9, 508)):
+        via = ", ".join(["1.1 Paris (scopeproxy)"] * times)
+        answer = await cloud.call("Paris", "image", "GET", "/v2/images", headers={"Via": via})
+        assert answer.status == status
+
+
+async def test_what_a_client_says_of_sites_passed_is_not_told_to_peers(cloud):
+    token = await cloud.token(SCOPE)
+    headers = {"Via": "1.1 Corte (scopeproxy), 1.0 cache"}
+    answer = await cloud.call("Paris", "image", "GET", "/v2/images", scope=SCOPE, token=token, headers=headers)
+    assert answer.status == 200
+
+
+async def test_a_failure_to_tell_of_the_sites_is_an_answer_too(cloud, heard, monkeypatch):
+    token = await cloud.token(SCOPE)
+
+    def fails(outcomes):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("scopeproxy.planning.merging.sites_header", fails)
+    answer = await cloud.call("Paris", "image", "GET", "/v2/images", scope=SCOPE, token=token)
+    assert answer.status == 500
+    assert "an error of this proxy's own" in answer.json["error"]["message"]
+    assert all("a bug of ours" in line for line in heard.errors)
+    heard.errors.clear()
