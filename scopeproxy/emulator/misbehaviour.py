@@ -23,7 +23,7 @@ class Misbehaviour(StrEnum):
 def reset(transport: asyncio.WriteTransport) -> None:
     """Close a connection with a TCP reset; what was written and acknowledged can still be read."""
     sock = transport.get_extra_info("socket")
-    if sock is not None:
+    if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 

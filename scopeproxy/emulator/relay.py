@@ -39,8 +39,10 @@ class Relay:
 
     def __init__(self, target: Address, there: Wire, back: Wire) -> None:
         self.target, self._there, self._back = target, there, back
-        self._socket = bound(Address("127.0.0.1", 0))
-        self.address = Address(*self._socket.getsockname()[:2])
+        # Bound all the time, and never listening: while the relay refuses, nobody else is given its port.
+        self._reserved = bound(Address("127.0.0.1", 0))
+        self.address = Address(*self._reserved.getsockname()[:2])
+        self._socket = bound(self.address)
         self._accepting = False
         self._watching: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
@@ -62,6 +64,7 @@ class Relay:
         """Refuse connections and reset those that there are."""
         tasks = [task for task in (self._watching, *self._connections) if task is not None]
         self.refuse()
+        self._reserved.close()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def refuse(self) -> None:

@@ -30,7 +30,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 def one_of(name: str, names: Collection[str]) -> str:
     """As `did_you_mean`; where nothing is near and there are few names, all of them."""
     near = did_you_mean(name, names)
-    return near or (f"; there are {', '.join(sorted(names))}" if 0 < len(names) <= _FEW else "")
+    plain = 0 < len(names) <= _FEW and all(known.isprintable() and len(known) <= _LONGEST for known in names)
+    return near or (f"; there are {', '.join(sorted(names))}" if plain else "")
 
 
 def shortened(name: str) -> str:

@@ -29,3 +29,4 @@ def test_where_nothing_is_near_a_few_names_are_told_and_many_are_not() -> None:
     assert one_of("Pari", ["Paris", "Corte"]) == "; did you mean 'Paris'?"
     assert one_of("Nice", [f"site{number}" for number in range(9)]) == ""
     assert one_of("Nice", []) == ""
+    assert one_of("Nice", ["two\nlines"]) == ""
