@@ -15,9 +15,10 @@ import yaml
 
 from scopeproxy.edges.clashes import clashes, warnings
 from scopeproxy.edges.defaults import settings
-from scopeproxy.edges.schema import Place, Reading, Where, dotted, shown, suggestion
+from scopeproxy.edges.schema import Place, Reading, Where, dotted, shown
 from scopeproxy.edges.settings import read_topology
 from scopeproxy.errors import ConfigurationError
+from scopeproxy.lang.suggestions import suggestion
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.topology import Site, Topology, vocabulary
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scopeproxy.lang.suggestions import did_you_mean, shortened
+from scopeproxy.lang.suggestions import shortened, suggestion
 from scopeproxy.lang.vocabulary import OPENSTACK, Vocabulary
 
 Part = str | int
 Where = tuple[Part, ...]
 
 _PLAIN_PART = re.compile(r'[^\s."\[\]]+\Z')
-_FEW = 20
 
 
 class Wrong(Exception):
@@ -170,9 +169,3 @@ def shown(value: Any) -> str:
         case list():
             return "a list"
     return shortened(str(value))
-
-
-def suggestion(word: str, words: Collection[str]) -> str:
-    """What was probably meant, as the end of a message; otherwise the choices, where they are few."""
-    few = f"; choose from {', '.join(sorted(words))}" if 0 < len(words) <= _FEW else ""
-    return did_you_mean(word, words) or few

@@ -10,8 +10,9 @@ import re
 from typing import Any
 
 from scopeproxy.edges import values
-from scopeproxy.edges.schema import Place, Reader, Wrong, each, items, mapping, section, shown, suggestion
+from scopeproxy.edges.schema import Place, Reader, Wrong, each, items, mapping, section, shown
 from scopeproxy.lang.scope import EVERY_SERVICE
+from scopeproxy.lang.suggestions import suggestion
 from scopeproxy.lang.vocabulary import OPENSTACK
 from scopeproxy.model.topology import Endpoint, LinkConstraint, OwnService
 from scopeproxy.planning.faults import FAULTS

@@ -11,8 +11,9 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from scopeproxy.edges.schema import Place, Reader, Wrong, shown, suggestion
+from scopeproxy.edges.schema import Place, Reader, Wrong, shown
 from scopeproxy.lang.durations import parse_duration
+from scopeproxy.lang.suggestions import suggestion
 from scopeproxy.model.topology import Address, Url
 
 EVERY_SITE = "*"

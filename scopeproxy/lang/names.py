@@ -5,7 +5,7 @@ from __future__ import annotations
 from scopeproxy.errors import ScopeError
 from scopeproxy.lang.scope import quoted
 from scopeproxy.lang.source import Word
-from scopeproxy.lang.suggestions import did_you_mean, one_of, shortened
+from scopeproxy.lang.suggestions import did_you_mean, shortened, suggestion
 from scopeproxy.lang.vocabulary import Vocabulary
 
 MOST_SITES = 1024
@@ -71,7 +71,7 @@ class Names:
             return word.error(f"{shortened(word.name)} is a group of sites: {_GROUPS[where].format(quoted(word.name))}")
         if any(operator in word.name for operator in "&|()"):
             return word.error(f"unknown site {shortened(word.name)}: the quotes make one name of it; leave them out")
-        return word.error(f"unknown site {shortened(word.name)}{one_of(word.name, self._vocabulary.sites or ())}")
+        return word.error(f"unknown site {shortened(word.name)}{suggestion(word.name, self._vocabulary.sites or ())}")
 
     def _unknown_pool(self, word: Word) -> ScopeError:
         known = (self._vocabulary.sites or frozenset()) | self._vocabulary.groups

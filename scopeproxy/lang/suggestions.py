@@ -9,7 +9,7 @@ from difflib import get_close_matches
 _LONGEST = 64
 
 # So many names can be told in one line.
-_FEW = 8
+_FEW = 20
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -27,11 +27,11 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return "" if near is None else f"; did you mean {near!r}?"
 
 
-def one_of(name: str, names: Collection[str]) -> str:
+def suggestion(name: str, names: Collection[str]) -> str:
     """As `did_you_mean`; where nothing is near and there are few names, all of them."""
     near = did_you_mean(name, names)
     plain = 0 < len(names) <= _FEW and all(known.isprintable() and len(known) <= _LONGEST for known in names)
-    return near or (f"; there are {', '.join(sorted(names))}" if plain else "")
+    return near or (f"; choose from {', '.join(sorted(names))}" if plain else "")
 
 
 def shortened(name: str) -> str:

@@ -216,7 +216,7 @@ BROKEN = {
         "sites.yaml:11: sites.Corte.shares.network[0]: a site shares everything with itself: it need not be told"
     ],
     SITES + "scopes: {two: '{nova: Paris & Marseille}'}": [
-        "sites.yaml:11: scopes.two: unknown site 'Marseille'; there are Corte, Paris (line 1, column 16 of the scope)"
+        "sites.yaml:11: scopes.two: unknown site 'Marseille'; choose from Corte, Paris (line 1, column 16 of the scope)"
     ],
     SITES + "scopes: {two: {nova: []}}": [
         'sites.yaml:11: scopes.two: a scope is expected, in quotes, such as "{nova: Paris, glance: Corte}"'

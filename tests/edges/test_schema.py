@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scopeproxy.edges.schema import Noted, Place, Reading, Wrong, dotted, each, items, section, shown, suggestion
+from scopeproxy.edges.schema import Noted, Place, Reading, Wrong, dotted, each, items, section, shown
 
 
 def word(_: Place, value: Any) -> str:
@@ -73,9 +73,3 @@ def test_what_is_shown_is_short() -> None:
     assert shown(None) == "nothing"
     assert (shown({}), shown([])) == ("a mapping", "a list")
     assert len(shown("x" * 1000)) < 100
-
-
-def test_choices_are_told_where_nothing_is_near() -> None:
-    assert suggestion("hom", ("home", "login")) == "; did you mean 'home'?"
-    assert suggestion("xyz", ("home", "login")) == "; choose from home, login"
-    assert suggestion("xyz", ()) == ""

@@ -139,7 +139,7 @@ def test_an_error_in_json_points_into_the_whole_text(text, column, told):
         ("{nova: Paris, compute: Paris}", 15, "nova and compute are the same service, and it is bound twice"),
         ("{*: Paris, *: Corte}", 12, "* is bound twice; sites are joined with & or |"),
         ("{nova: corte}", 8, "unknown site 'corte'; did you mean 'Corte'?"),
-        ("{nova: Paris&Xyz}", 14, "unknown site 'Xyz'; there are Corte, Lyon, New York, Nice, Paris"),
+        ("{nova: Paris&Xyz}", 14, "unknown site 'Xyz'; choose from Corte, Lyon, New York, Nice, Paris"),
         ('{nova: "Paris&Corte"}', 8, "unknown site 'Paris&Corte': the quotes make one name of it; leave them out"),
         ("{nova: any(Frence)}", 12, "unknown site or group 'Frence'; did you mean 'France'?"),
         ("{nova: any(France-Corte)}", 12, "unknown name 'France-Corte': '-' needs blanks around it: France - Corte"),

@@ -1,4 +1,4 @@
-from scopeproxy.lang.suggestions import did_you_mean, nearest, one_of, shortened
+from scopeproxy.lang.suggestions import did_you_mean, nearest, shortened, suggestion
 
 
 def test_the_nearest_name_is_found_in_any_case():
@@ -25,8 +25,8 @@ def test_what_a_terminal_would_obey_is_shown_escaped():
 
 
 def test_where_nothing_is_near_a_few_names_are_told_and_many_are_not() -> None:
-    assert one_of("Nice", ["Paris", "Corte"]) == "; there are Corte, Paris"
-    assert one_of("Pari", ["Paris", "Corte"]) == "; did you mean 'Paris'?"
-    assert one_of("Nice", [f"site{number}" for number in range(9)]) == ""
-    assert one_of("Nice", []) == ""
-    assert one_of("Nice", ["two\nlines"]) == ""
+    assert suggestion("Nice", ["Paris", "Corte"]) == "; choose from Corte, Paris"
+    assert suggestion("Pari", ["Paris", "Corte"]) == "; did you mean 'Paris'?"
+    assert suggestion("Nice", [f"site{number}" for number in range(21)]) == ""
+    assert suggestion("Nice", []) == ""
+    assert suggestion("Nice", ["two\nlines"]) == ""
