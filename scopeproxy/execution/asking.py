@@ -103,7 +103,7 @@ class Asking:
     async def _all_pages(self, call: Call, first: Reply) -> Outcome:
         """A list to its end, when the site breaks it into pages although nobody asked for that."""
         work, pages, target = self._work, [first], merging.next_page(first, call.request, self._work.prefixes)
-        seen: set[str] = set()
+        seen = {call.request.target}
         size = len(first.body)
         while target is not None:
             if target in seen or len(pages) >= MAX_PAGES or size > self._body_limit:
