@@ -73,10 +73,13 @@ class Kept:
         if file is None:
             raise ConnectionError(_TOO_LARGE)
 
+        # Not beyond what counts as kept: a chunk that is being written there will be had when it comes.
+        size = min(_CHUNK, self._size - position)
+
         def read() -> bytes:
             with self._one_at_a_time:
                 file.seek(position)
-                return file.read(_CHUNK)
+                return file.read(size)
 
         return await asyncio.to_thread(read)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,30 @@ async def test_a_sender_that_goes_away_while_it_waits_for_the_client_leaves_no_h
             client.put_nowait(chunk)
         assert await read(body) == b"abcdef"
         assert await read(body) == b"abcdef"
+
+
+async def test_a_chunk_that_is_just_being_kept_is_had_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The next site was sent a chunk twice: once from the file, before it counted as kept, and once as it came.
+    in_thread, written, counts = asyncio.to_thread, asyncio.Event(), asyncio.Event()
+
+    async def late(job: Callable[[], Any]) -> Any:
+        result = await in_thread(job)
+        if job.__name__ == "write":
+            written.set()
+            await counts.wait()
+        return result
+
+    with kept(once(b"ab", b"cd")) as body:
+        sending = body.open()
+        assert await anext(sending) == b"ab"
+        monkeypatch.setattr(asyncio, "to_thread", late)
+        waiting = asyncio.ensure_future(anext(sending))
+        await written.wait()
+        waiting.cancel()
+        next_site = body.open()
+        beginning = await anext(next_site)
+        counts.set()
+        assert beginning + b"".join([chunk async for chunk in next_site]) == b"abcd"
 
 
 async def test_a_client_that_breaks_off_does_so_for_every_site() -> None:
