@@ -23,8 +23,8 @@ _PAGES = {
     "/readyz": "200 while the own services accept connections; tells of the peers",
     "/metrics": "Prometheus; docs/metrics.md explains each figure",
     "/v1/sites": "the sites as seen from here",
-    "/v1/calls": "the last scoped calls, the newest first",
-    "/v1/calls/<id>": "one scoped call",
+    "/v1/calls": "the last calls with a scope, or with a carrier of one, the newest first",
+    "/v1/calls/<id>": "one of them",
 }
 
 
@@ -99,7 +99,7 @@ class Admin:
     async def _call(self, request: web.Request) -> web.Response:
         record = self._app.lasting.records.get(request.match_info["id"])
         if record is None:
-            return web.json_response({"error": "no scoped call of this id is remembered"}, status=404)
+            return web.json_response({"error": "no such call of this id is remembered"}, status=404)
         return web.json_response(asdict(record))
 
 

@@ -18,7 +18,7 @@ from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.addresses import translate_body, translate_target
-from scopeproxy.planning.carriers import is_minted
+from scopeproxy.planning.carriers import REQUEST, is_minted
 from scopeproxy.planning.discovery import rewrite_link, rewrite_links
 from scopeproxy.planning.intent import Intent, Kind
 from scopeproxy.planning.plan import Call
@@ -88,7 +88,7 @@ class Calling:
         if scope:
             return await self._carriers.attach(request, str(scope), found, grant.token)
         # The service calls nobody.  An id of ours that this call's scope did not come by stands for another one.
-        return request.without(REQUEST_ID) if is_minted(id_) and found.source != "request id" else request
+        return request.without(REQUEST_ID) if is_minted(id_) and found.source != REQUEST else request
 
     async def _elsewhere(self, call: Call, travel: Travel, discovery: bool) -> Outcome:
         request = call.request

@@ -17,7 +17,19 @@ from scopeproxy.execution.tokens.validation import Validator
 from scopeproxy.lang.wire import from_header
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Request
-from scopeproxy.planning.carriers import Tag, Tags, find_body_token, is_minted, mint, replace_body_token, strip
+from scopeproxy.planning.carriers import (
+    CARRIERS,
+    HEADER,
+    REQUEST,
+    TAG,
+    Tag,
+    Tags,
+    find_body_token,
+    is_minted,
+    mint,
+    replace_body_token,
+    strip,
+)
 
 REQUEST_ID = "X-OpenStack-Request-ID"
 
@@ -36,8 +48,9 @@ _SERVICE_ROLES = frozenset({"service", "admin"})
 class Found:
     """A call with its carriers taken off, and what they said.
 
-    `scope` None: the call is unscoped.  `source`: `header`, `request id` or `tag`.  `home`: who issued the token, where
-    that is not this site; `entry`: the site whose proxy keeps the login.  `client_id`: the id that the client gave.
+    `scope` None: the call is unscoped.  `source`: the carrier that counted, of the `carriers` that were on the call.
+    `home`: who issued the token, where that is not this site; `entry`: the site whose proxy keeps the login.
+    `client_id`: the id that the client gave.
     """
 
     request: Request
@@ -50,6 +63,7 @@ class Found:
     entry: str = ""
     hops: int = 0
     client_id: str | None = None
+    carriers: tuple[str, ...] = ()
 
 
 class Carriers:
@@ -73,15 +87,17 @@ class Carriers:
         """Take the carriers off.  A tag that fails is Unauthorized; an id not ours, or not theirs, says nothing."""
         _check_unrepeated(request)
         bare, token, tag = self._untagged(request, "X-Auth-Token")
-        bare, subject, _ = self._untagged(bare, "X-Subject-Token")
+        bare, subject, subject_tag = self._untagged(bare, "X-Subject-Token")
         client_id = (request.header(REQUEST_ID) or "")[:_LONGEST_ID] or None
-        found = Found(bare, token, subject, entry=self._here, client_id=client_id)
         header = request.header("X-Scope")
+        there = (header is not None, is_minted(client_id or ""), tag is not None, subject_tag is not None)
+        on_it = tuple(carrier for carrier, is_there in zip(CARRIERS, there, strict=True) if is_there)
+        found = Found(bare, token, subject, entry=self._here, client_id=client_id, carriers=on_it)
         if header is not None:
             return self._by_header(found, header, from_peer)
         entry = await self._by_request_id(found)
         if entry is not None:
-            said = replace(found, scope=entry.scope, source="request id", client_id=entry.client_id)
+            said = replace(found, scope=entry.scope, source=REQUEST, client_id=entry.client_id)
             return replace(said, home=entry.home, entry=entry.entry, hops=entry.hops)
         return found if tag is None else await self._by_tag(found, tag)
 
@@ -97,9 +113,7 @@ class Carriers:
 
     def _by_header(self, found: Found, header: str, from_peer: bool) -> Found:
         request = found.request
-        said = replace(
-            found, scope=from_header(header), source="header", options=request.header("X-Scope-Options") or ""
-        )
+        said = replace(found, scope=from_header(header), source=HEADER, options=request.header("X-Scope-Options") or "")
         if not from_peer:
             return said
         return replace(
@@ -128,7 +142,7 @@ class Carriers:
         text = tag.scope if tag.digest is None else await self._ledger.scope_of(tag.digest)
         if text is None:
             raise Unauthorized("the scope that the token's tag stands for has expired: log in again")
-        return replace(found, scope=text, source="tag", home=tag.home, entry=tag.entry or self._here, hops=tag.hops)
+        return replace(found, scope=text, source=TAG, home=tag.home, entry=tag.entry or self._here, hops=tag.hops)
 
     def untag_login(self, body: bytes) -> bytes:
         """A login's body with the tag taken off the token that it starts from."""

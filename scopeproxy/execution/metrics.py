@@ -43,6 +43,11 @@ DOCUMENTED = (
         "Calls received and not yet answered.", "Services slower than their clients.",
     ),
     Documented(
+        "scopeproxy_carriers_total", "counter", ("service", "carrier"),
+        "What brought a scope along, of the calls received: header, request id, tag, or subject tag (a validation).",
+        "More scoped work. Request id without tag where services use their own tokens.",
+    ),
+    Documented(
         "scopeproxy_site_calls_total", "counter", ("site", "service", "intent", "outcome"),
         "Calls made to the own services and to other sites.", "Outcome never_sent or maybe_sent: a site or link fails.",
     ),
@@ -106,6 +111,7 @@ class Metrics:
         self.calls = counter("scopeproxy_calls_total")
         self.call_seconds = histogram("scopeproxy_call_seconds")
         self.calls_in_flight = gauge("scopeproxy_calls_in_flight")
+        self.carriers = counter("scopeproxy_carriers_total")
         self.site_calls = counter("scopeproxy_site_calls_total")
         self.site_call_seconds = histogram("scopeproxy_site_call_seconds")
         self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")

@@ -22,7 +22,8 @@ _LONGEST_PATH, _LONGEST_ERROR = 500, 8000
 class Record:
     """One call.  No header, no query and no body is in it, so no secret either.
 
-    `seconds`: from the head of the call to the head of the answer; `plan`: as it was made; `sites`: what each said.
+    `seconds`: from the head of the call to the head of the answer; `plan`: as it was made; `sites`: what each said;
+    `carriers`: what of planning/carriers.py was on the call; `source`: which of them gave the scope.
     """
 
     id: str
@@ -43,19 +44,20 @@ class Record:
     partial: tuple[str, ...] = ()
     error: str | None = None
     project: str | None = None
+    carriers: tuple[str, ...] = ()
 
 
 class Records:
-    """The last scoped calls of one proxy, and every `sample`-th unscoped one in the log."""
+    """The last calls of one proxy with a scope or a carrier of one, and every `sample`-th other one in the log."""
 
     def __init__(self, sample: int = 100, remembered: int = _REMEMBERED) -> None:
         self._sample, self._remembered, self._unscoped = sample, remembered, 0
         self._last: OrderedDict[str, Record] = OrderedDict()
 
     def note(self, record: Record) -> None:
-        """Log the call; keep it when it was scoped."""
+        """Log the call; keep it when it was scoped, or came with a carrier: a validation that scoped work causes."""
         record = replace(record, path=shown(record.path), error=record.error and shown(record.error, _LONGEST_ERROR))
-        if record.scope is None:
+        if record.scope is None and not record.carriers:
             self._unscoped += 1
             if self._unscoped % self._sample != 1 and self._sample > 1:
                 return
@@ -68,11 +70,11 @@ class Records:
         )
 
     def get(self, id_: str) -> Record | None:
-        """The scoped call of this id, while it is remembered."""
+        """The call of this id, while it is remembered."""
         return self._last.get(id_)
 
     def last(self, count: int = 50) -> list[Record]:
-        """The latest scoped calls, the newest first."""
+        """The latest calls, the newest first."""
         return list(reversed(self._last.values()))[:count]
 
 

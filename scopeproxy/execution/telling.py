@@ -97,6 +97,9 @@ class Telling:
         outcome = "refused" if isinstance(error, CallerError) else f"{reply.status // 100}xx"
         self._metrics.calls.labels(request.service, intent, scoped, outcome).inc()
         self._metrics.call_seconds.labels(request.service, intent, scoped).observe(took)
+        carriers = found.carriers if found else ()
+        for carrier in carriers:
+            self._metrics.carriers.labels(request.service, carrier).inc()
         asked = result.asked if result else ()
         self._records.note(
             Record(
@@ -118,6 +121,7 @@ class Telling:
                 partial=result.partial if result else (),
                 error=str(error) if error else None,
                 project=story.project,
+                carriers=carriers,
             )
         )
 

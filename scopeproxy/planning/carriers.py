@@ -28,6 +28,9 @@ SEPARATOR = "~scope1."
 # uwsgi's default takes 4,096 bytes of head in all, and the token itself is in there twice at times.
 MAX_TAG = 1000
 
+# What may be on a call: the scope itself, an id of ours, a tag on the caller's token, a tag on one to be validated.
+HEADER, REQUEST, TAG, SUBJECT_TAG = CARRIERS = ("header", "request id", "tag", "subject tag")
+
 _MINTED = re.compile(rf"req-{REQUEST_ID_MARK}-(?:[a-f0-9]{{4}}-){{3}}[a-f0-9]{{12}}")
 _TAG = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
 _SPACE = re.compile(r"[ \t\n\r]*")

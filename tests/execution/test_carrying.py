@@ -13,7 +13,7 @@ from scopeproxy.execution.carrying import REQUEST_ID, Carriers, Found
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Request
-from scopeproxy.planning.carriers import SEPARATOR, Tags, is_minted
+from scopeproxy.planning.carriers import CARRIERS, SEPARATOR, Tags, is_minted
 
 SCOPE = "{nova: Paris, glance: Corte|Marseille}"
 UNKNOWN = "req-5c09e000-0000-4000-8000-000000000000"
@@ -67,6 +67,25 @@ async def test_calls_with_a_services_own_token_follow_by_the_request_id_alone(cl
     told = [r for r in cloud.apps["Paris"].lasting.records.last() if r.service == "network" and r.method == "PUT"]
     assert own
     assert {(r.source, r.scope) for r in told} == {("request id", "{compute: Paris, image: Corte|Marseille}")}
+
+
+async def test_the_records_tell_the_carriers_of_every_call_that_a_boot_causes(cloud):
+    token = await cloud.token(SCOPE)
+    made = await cloud.boot(SCOPE, token, cloud.image("Debian"))
+    await cloud.settle(made.json["server"]["id"], "Paris", token)
+    told = {(r.service, r.carriers, r.scope is None) for r in cloud.apps["Paris"].lasting.records.last(100)}
+    assert told == {
+        ("identity", ("header",), False),
+        ("compute", ("header",), False),
+        ("identity", ("subject tag",), True),
+        ("image", ("request id", "tag"), False),
+        ("network", ("request id", "tag"), False),
+        ("network", ("request id",), False),
+        ("placement", ("request id",), False),
+    }
+    counted = cloud.apps["Paris"].lasting.metrics.registry.get_sample_value
+    assert counted("scopeproxy_carriers_total", {"service": "identity", "carrier": "subject tag"}) > 0
+    assert counted("scopeproxy_carriers_total", {"service": "placement", "carrier": "request id"}) > 0
 
 
 async def test_two_scopes_with_one_token_do_not_mix(cloud):
@@ -292,6 +311,24 @@ async def test_the_header_wins_then_the_request_id_then_the_tag(carriers):
     ]
     assert {f.token for f in by} == {Token("demo")}
     assert {f.request.header("X-Auth-Token") for f in by} == {"demo"}
+
+
+async def test_it_is_told_which_carriers_were_on_a_call_also_when_another_one_counts(carriers):
+    id_, value = await attached(carriers)
+    by = [
+        await carriers.find(request(value, X_OpenStack_Request_ID=id_, X_Scope="{}", X_Subject_Token=value), False),
+        await carriers.find(request(value, X_OpenStack_Request_ID=id_), False),
+        await carriers.find(request("other", X_OpenStack_Request_ID=id_), False),
+        await carriers.find(request("other", X_Subject_Token=value), False),
+        await carriers.find(request("demo", X_OpenStack_Request_ID="req-1", X_Subject_Token="demo"), False),
+    ]
+    assert [(f.carriers, f.source) for f in by] == [
+        (CARRIERS, "header"),
+        (("request id", "tag"), "request id"),
+        (("request id",), ""),
+        (("subject tag",), ""),
+        ((), ""),
+    ]
 
 
 @pytest.mark.parametrize("name", ["X-Scope", "X-Scope-Options", "X-Auth-Token"])

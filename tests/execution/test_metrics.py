@@ -7,6 +7,7 @@ from prometheus_client import generate_latest
 
 from scopeproxy.execution.metrics import DOCUMENTED, Metrics, outcome_class
 from scopeproxy.model.messages import Reply, Unreached
+from scopeproxy.planning.carriers import CARRIERS
 from scopeproxy.planning.intent import Kind
 
 SITES = {"Paris", "Corte", "Marseille"}
@@ -48,7 +49,8 @@ async def test_labels_come_from_closed_sets_whatever_clients_send(cloud):
         ("PUT", "/x?y", "{glance: Pariss}"),
         ("GET", f"/v2/{token}", "{glance: Corte}"),
     ):
-        await cloud.call("Paris", "image", method, path, scope=scope, token=token)
+        headers = {"X-OpenStack-Request-ID": "req-5c09e000-what-ever"}
+        await cloud.call("Paris", "image", method, path, scope=scope, token=token, headers=headers)
     seen: dict[str, set[str]] = {}
     for family in cloud.apps["Paris"].lasting.metrics.registry.collect():
         for sample in family.samples:
@@ -58,4 +60,5 @@ async def test_labels_come_from_closed_sets_whatever_clients_send(cloud):
     assert seen["service"] <= SERVICES
     assert seen["outcome"] <= CLASSES
     assert seen["scoped"] == {"yes", "no"}
+    assert seen["carrier"] <= set(CARRIERS)
     assert seen["intent"] <= {kind.value for kind in Kind}

@@ -35,6 +35,14 @@ def test_of_the_unscoped_calls_a_sample_is_logged(heard, sample, logged):
     assert records.last() == []
 
 
+def test_a_call_that_came_with_a_carrier_is_kept_and_logged_without_a_scope_too(heard):
+    records = Records(100)
+    for number in range(3):
+        records.note(record(number, scope=None, carriers=("subject tag",)))
+    assert len(records.last()) == 3
+    assert [line["carriers"] for line in lines(heard)] == [["subject tag"]] * 3
+
+
 def test_the_last_scoped_calls_are_remembered_newest_first():
     records = Records(remembered=3)
     for number in range(5):
