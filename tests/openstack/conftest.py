@@ -1,0 +1,98 @@
+"""One suite for two clouds: emulated services (the default), or real ones (`--cloud real`).
+
+One cloud serves the whole session: tests give what they make a name of its own, and mend what they break.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.openstack.cloud import Cloud
+from tests.openstack.emulated import emulated
+from tests.openstack.strategies import STRATEGIES
+
+HERE = Path(__file__).parent
+DEFAULT = "login"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("openstack", "the suite on OpenStack")
+    group.addoption("--cloud", choices=["emulated", "real"], default="emulated", help="what the sites run")
+    group.addoption(
+        "--strategy",
+        choices=list(STRATEGIES),
+        action="append",
+        help="run under this one alone (may be repeated); else core cases run under all, the others under login",
+    )
+    group.addoption("--matrix", action="store_true", help="run every case under every strategy")
+
+
+def option(config: pytest.Config, name: str) -> Any:
+    """None where pytest was not started for this folder: then its options were never read."""
+    return config.getoption(name, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "core: run under every token strategy")
+    config.addinivalue_line("markers", "real_only(reason): what the emulator cannot play, and why")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Cases run under strategies, one after the other: a session-wide parameter puts those of one together."""
+    if "cloud" in metafunc.fixturenames:
+        config = metafunc.config
+        everywhere = option(config, "matrix") or metafunc.definition.get_closest_marker("core")
+        names = option(config, "strategy") or (list(STRATEGIES) if everywhere else [DEFAULT])
+        metafunc.parametrize("cloud", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if not item.path.is_relative_to(HERE):
+            continue
+        # The SDK deprecates what it uses itself.
+        for category in ("DeprecationWarning", "PendingDeprecationWarning"):
+            item.add_marker(pytest.mark.filterwarnings(f"ignore::{category}"))
+        for mark in item.iter_markers("real_only"):
+            if option(config, "cloud") != "real":
+                item.add_marker(pytest.mark.skip(reason=f"real services only: {mark.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def standing_cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The cloud, under whatever strategy it was last."""
+    if option(request.config, "cloud") == "real":
+        from tests.openstack.real import real
+
+        with real() as cloud:
+            yield cloud
+    else:
+        with emulated(tmp_path_factory.mktemp("openstack")) as cloud:
+            yield cloud
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest, standing_cloud: Cloud) -> Cloud:
+    """The cloud, under the strategy of the case."""
+    standing_cloud.use(STRATEGIES[request.param])
+    return standing_cloud
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "cloud" in request.fixturenames:
+        request.getfixturevalue("cloud").close_connections()
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name for what the test makes, that nothing else has."""
+    words = re.sub(r"\W+", "-", request.node.originalname.removeprefix("test_").replace("_", "-"))
+    return f"{words[:40]}-{uuid.uuid4().hex[:6]}"

@@ -1,0 +1,117 @@
+"""The suite's cloud with real services: the lab of examples/openstack, whose proxies' links can be cut."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from tests.openstack.cloud import IMAGES, SITES, Cloud, with_proxy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "openstack"))
+
+from lab import Lab, three_sites
+
+# Seconds after which a link that drops everything is noticed: short, and longer than any call of a boot takes.
+_TIMEOUTS = {"connect": "1s", "answer": "20s", "total": "120s"}
+# The services that remember which of their users' tokens are good.
+_REMEMBERING = ("glance", "neutron", "nova")
+_NEVER = "\n[keystone_authtoken]\ntoken_cache_time = -1\n"
+
+
+class Real(Cloud):
+    """LAB_DIR, LAB_VENV and LAB_NET tell where, as for examples/openstack/run."""
+
+    real = True
+    patience = 100.0
+
+    def __init__(self, folder: Path, venv: Path, net: str) -> None:
+        super().__init__(folder)
+        self.lab = Lab(folder, three_sites(folder, venv, net), links=True, report=_told)
+
+    @property
+    def topology_path(self) -> Path:
+        return self.lab.topology_path
+
+    @property
+    def clouds_path(self) -> Path:
+        return self.lab.clouds_path
+
+    # ---- up and down
+
+    def up(self) -> None:
+        self.lab.up()
+        self.topology = with_proxy(yaml.safe_load(self.topology_path.read_text()), {"timeouts": _TIMEOUTS})
+        self.serve_by([])
+        for site in SITES:
+            if site in IMAGES:
+                self._give_image(site, IMAGES[site])
+
+    def down(self) -> None:
+        self.lab.close()
+
+    def _give_image(self, site: str, name: str) -> None:
+        token = self.token(site, "admin")
+        body = {"name": name, "visibility": "public", "disk_format": "raw", "container_format": "bare"}
+        made = self.call("POST", "glance:/v2/images", at=site, token=token, json=body)
+        assert made.status == 201, made.text
+        path, headers = f"glance:/v2/images/{made.json['id']}/file", {"Content-Type": "application/octet-stream"}
+        given = self.call("PUT", path, at=site, token=token, headers=headers, data=f"not really {name}\n".encode() * 64)
+        assert given.status == 204, given.text
+
+    # ---- what is done to services, proxies and links
+
+    def stop_service(self, site: str, service: str) -> None:
+        self.lab.stop_service(site, service)
+
+    def start_service(self, site: str, service: str) -> None:
+        self.lab.start_service(site, service)
+
+    def stop_proxy(self, site: str, *, kill: bool) -> None:
+        self.lab.stop_proxy(site, kill=kill)
+
+    def start_proxy(self, site: str) -> None:
+        self.lab.start_proxy(site)
+
+    def hang_up(self, site: str) -> None:
+        self.lab.hang_up(site)
+
+    def cut(self, one: str, other: str, how: str) -> None:
+        self.lab.cut(one, other, how)
+
+    def heal(self) -> None:
+        self.lab.heal()
+
+    def remember_tokens(self, remember: bool) -> None:
+        for site in self.lab.sites.values():
+            for service in _REMEMBERING:
+                file = site.home / "etc" / ("glance-api.conf" if service == "glance" else f"{service}.conf")
+                text = file.read_text().replace(_NEVER, "")
+                file.write_text(text if remember else text + _NEVER)
+                self.lab.stop_service(site.name, service)
+                self.lab.start_service(site.name, service)
+
+    def log_path(self, site: str) -> Path:
+        return self.lab.proxy_log(site)
+
+
+def _told(seconds: float, what: str) -> None:
+    print(f"{seconds:6.1f} s  {what}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def real() -> Iterator[Real]:
+    """Up meanwhile."""
+    folder = Path(os.environ.get("LAB_DIR") or Path(tempfile.gettempdir(), "scopeproxy-openstack"))
+    venv = Path(os.environ.get("LAB_VENV") or folder / "venv")
+    cloud = Real(folder.absolute(), venv.absolute(), os.environ.get("LAB_NET", "127.0"))
+    try:
+        cloud.up()
+        yield cloud
+    finally:
+        cloud.down()
