@@ -1,4 +1,4 @@
-"""Runs one real OpenStack service in one process: service.py NAME HOME ADDRESS PORT, in the lab's own environment.
+"""Runs one real OpenStack service in one process: service.py NAME HOME ADDRESS PORT PREFIX, in its release's venv.
 
 No code of OpenStack is changed: the service's own WSGI entry point is given to waitress.  `nova` is nova-api,
 conductor, scheduler and compute as threads of one process, over oslo.messaging's in-process transport, so that a site
@@ -58,7 +58,7 @@ def start_nova() -> list[Any]:
     return running
 
 
-def serve(name: str, home: str, address: str, port: int) -> None:
+def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
     os.chdir(home)  # the databases' paths are relative to it
     sys.argv = [name]
     os.environ.update({f"OS_{service.upper()}_CONFIG_DIR": f"{home}/etc" for service in APPLICATIONS})
@@ -82,6 +82,7 @@ def serve(name: str, home: str, address: str, port: int) -> None:
         application,
         host=address,
         port=port,
+        url_prefix=prefix,
         ident=None,
         threads=THREADS[name],
         # X-Forwarded-* must reach oslo.middleware, which decides what to believe.
@@ -94,7 +95,7 @@ def serve(name: str, home: str, address: str, port: int) -> None:
 
 if __name__ == "__main__":
     try:
-        serve(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        serve(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
     except BaseException:
         traceback.print_exc()
         # The threads that have started would keep a broken process alive.

@@ -1,5 +1,8 @@
 """The configuration files of a site's services: as plain as they can be, and every URL in them names a front.
 
+Lines of `<extra>/<file>.conf` and `<extra>/<file>-<Site>.conf` (file: keystone, placement, glance-api, neutron, nova)
+are added at the end: of an option that is there twice, the later one counts.
+
 sqlite and the in-process transport stand in for MariaDB and RabbitMQ; all else is as an operator would write it.
 """
 
@@ -10,7 +13,7 @@ import os
 import shutil
 from pathlib import Path
 
-from sites import PASSWORD, Site
+from lab.sites import PASSWORD, Site
 
 
 def database(name: str) -> str:
@@ -18,8 +21,8 @@ def database(name: str) -> str:
     return f"sqlite:///db/{name}?timeout=60"
 
 
-def configure(site: Site, venv: Path) -> None:
-    """Writes the site's files, its Fernet keys among them."""
+def configure(site: Site, extra: Path, authority: Path | None) -> None:
+    """Writes the site's files, its Fernet keys among them; `authority` is what its services trust beyond https."""
     home = site.home
     for folder in ("etc", "db", "log", "run", "images", "staging", "state", "fernet", "credential"):
         (home / folder).mkdir(parents=True, exist_ok=True)
@@ -29,12 +32,16 @@ def configure(site: Site, venv: Path) -> None:
             key = home / folder / number
             key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
             key.chmod(0o600)
-    for name, text in _files(site, venv).items():
-        (home / "etc" / f"{name}.conf").write_text(text)
-    shutil.copy(venv / "etc/nova/api-paste.ini", home / "etc")
+    for name, text in _files(site, authority).items():
+        more = [
+            file.read_text() for file in (extra / f"{name}.conf", extra / f"{name}-{site.name}.conf") if file.exists()
+        ]
+        (home / "etc" / f"{name}.conf").write_text("\n".join([text, *more]))
+    if "nova" in site.apis:
+        shutil.copy(site.venv / "etc/nova/api-paste.ini", home / "etc")
 
 
-def _files(site: Site, venv: Path) -> dict[str, str]:
+def _files(site: Site, authority: Path | None) -> dict[str, str]:
     return {
         "keystone": _common(site, "keystone", "database")
         + f"""
@@ -49,14 +56,14 @@ key_repository = {site.home}/credential
 [identity]
 password_hash_rounds = 4
 """,
-        "placement": _common(site, "placement", "placement_database") + _account(site, "placement"),
+        "placement": _common(site, "placement", "placement_database") + _account(site, "placement", authority),
         "glance-api": _common(
             site,
             "glance",
             "database",
             f"enabled_backends = fs:file\nworker_self_reference_url = {site.front('glance')}",
         )
-        + _account(site, "glance")
+        + _account(site, "glance", authority)
         + f"""
 [glance_store]
 default_backend = fs
@@ -68,7 +75,7 @@ filesystem_store_datadir = {site.home}/staging
 filesystem_store_datadir = {site.home}/staging
 [paste_deploy]
 flavor = keystone
-config_file = {venv}/etc/glance/glance-api-paste.ini
+config_file = {site.venv}/etc/glance/glance-api-paste.ini
 """,
         "neutron": _common(
             site,
@@ -81,9 +88,9 @@ auth_strategy = keystone
 notify_nova_on_port_status_changes = false
 notify_nova_on_port_data_changes = false
 state_path = {site.home}/state
-api_paste_config = {venv}/etc/neutron/api-paste.ini""",
+api_paste_config = {site.venv}/etc/neutron/api-paste.ini""",
         )
-        + _account(site, "neutron")
+        + _account(site, "neutron", authority)
         + """
 [ml2]
 type_drivers = local,flat
@@ -104,7 +111,7 @@ report_interval = 10
 periodic_fuzzy_delay = 0
 service_down_time = 120""",
         )
-        + "".join(_account(site, "nova", section) for section in _NOVA_LOGS_IN_FOR)
+        + "".join(_account(site, "nova", authority, section) for section in _NOVA_LOGS_IN_FOR)
         + f"""send_service_user_token = true
 [database]
 connection = {database("nova_cell1.db")}
@@ -116,7 +123,7 @@ workers = 1
 discover_hosts_in_cells_interval = 2
 [glance]
 region_name = {site.name}
-[filter_scheduler]
+{_trusts(authority)}[filter_scheduler]
 track_instance_changes = false
 [quota]
 instances = -1
@@ -152,12 +159,12 @@ lock_path = {site.home}/state
 """
 
 
-def _account(site: Site, user: str, section: str = "keystone_authtoken") -> str:
+def _account(site: Site, user: str, authority: Path | None, section: str = "keystone_authtoken") -> str:
     """How a service validates tokens, or logs in for calls of its own: at the front of its site's keystone."""
     return f"""
 [{section}]
 www_authenticate_uri = {site.front("keystone")}
-auth_url = {site.front("keystone")}
+{_trusts(authority)}auth_url = {site.auth_url(user)}
 auth_type = password
 username = {user}
 password = {PASSWORD}
@@ -166,3 +173,7 @@ user_domain_name = Default
 project_domain_name = Default
 region_name = {site.name}
 """
+
+
+def _trusts(authority: Path | None) -> str:
+    return f"cafile = {authority}\n" if authority else ""

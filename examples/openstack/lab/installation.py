@@ -1,0 +1,134 @@
+"""Installs OpenStack, makes its empty databases, and starts single services."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from lab.configuration import configure, database
+from lab.processes import Processes, output, wait_until
+from lab.sites import PASSWORD, LabError, Site
+
+HERE = Path(__file__).resolve().parent
+
+
+def install(venv: Path) -> None:
+    """OpenStack into an environment of its own: some 170 packages, of the versions in requirements.txt.
+
+    What is there already stays as it is, of whatever release.
+    """
+    if not (venv / "bin/keystone-manage").exists():
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([venv / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+
+
+def template(folder: Path, site: Site) -> Path:
+    """Empty databases with the schemas of the site's release: made once, in some 10 s, and copied for each site."""
+    home = folder / f"template-{'-'.join(site.venv.parts[-2:])}"
+    if not (home / "made").exists():
+        shutil.rmtree(home, ignore_errors=True)
+        empty = replace(site, name="template", ip="127.0.0.1", home=home)
+        configure(empty, folder / "extra", None)
+        with ThreadPoolExecutor(2) as pool:
+            chains = [commands for api, commands in _SCHEMAS.items() if api in site.apis]
+            list(pool.map(lambda commands: manage(empty, *commands), chains))
+        for file in (home / "db").glob("*.db"):
+            with sqlite3.connect(file) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        (home / "made").touch()
+    return home
+
+
+# The longest first.
+_SCHEMAS = {
+    "nova": [
+        ["nova-manage", "--config-file", "etc/nova.conf", *words]
+        for words in (
+            ("api_db", "sync"),
+            ("cell_v2", "map_cell0", "--database_connection", database("nova_cell0.db")),
+            ("db", "sync"),
+            ("cell_v2", "create_cell", "--name", "cell1"),
+        )
+    ],
+    # neutron's migrations cannot ALTER on sqlite: its tables are made from its models, as its unit tests do.
+    "neutron": [
+        [
+            "python",
+            "-c",
+            "import sqlalchemy\n"
+            "from neutron.db.migration.models import head\n"
+            "head.get_metadata().create_all(sqlalchemy.create_engine('sqlite:///db/neutron.db'))",
+        ]
+    ],
+    "keystone": [["keystone-manage", "--config-file", "etc/keystone.conf", "db_sync"]],
+    "glance": [["glance-manage", "--config-file", "etc/glance-api.conf", "db_sync"]],
+    "placement": [["placement-manage", "--config-file", "etc/placement.conf", "db", "sync"]],
+}
+
+
+def manage(site: Site, *commands: list[str]) -> None:
+    """The release's own commands, one after the other in the site's home."""
+    for command in commands:
+        _manage(site, command)
+
+
+def _manage(site: Site, command: list[str]) -> None:
+    log = output(site.home, command[0])
+    with log.open("a") as stream:
+        done = subprocess.run(
+            [site.venv / "bin" / command[0], *command[1:]],
+            cwd=site.home,
+            env={**os.environ, "OS_NOVA_DISABLE_EVENTLET_PATCHING": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            check=False,
+        )
+    if done.returncode:
+        raise LabError(f"{command[0]} failed, see {log}")
+
+
+class Services:
+    """The services of all sites, as processes."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+
+    def bootstrap(self, site: Site) -> None:
+        """The admin, and keystone's own place in the catalog."""
+        words = ["bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", site.name]
+        for interface in ("public", "internal", "admin"):
+            words += [f"--bootstrap-{interface}-url", site.registered("keystone")]
+        manage(site, ["keystone-manage", "--config-file", "etc/keystone.conf", *words])
+
+    def start(self, site: Site, api: str) -> None:
+        place = [str(site.home), site.ip, str(site.back_port(api)), site.prefix(api)]
+        python = str(site.venv / "bin/python")
+        # -P: the names of our files must hide none of OpenStack's.
+        self._processes.start(site.home, api, [python, "-P", str(HERE / "service.py"), api, *place])
+
+    def wait(self, site: Site, api: str) -> None:
+        """Until it listens."""
+
+        def serves() -> bool:
+            if not self._processes.pid(site.home, api):
+                raise LabError(f"{api} of {site.name} does not start, see {output(site.home, api)}")
+            return listens(site.ip, site.back_port(api))
+
+        wait_until(serves, f"{api} of {site.name} listens", within=180)
+
+
+def listens(address: str, port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        socket.create_connection((address, port), 1).close()
+    except OSError:
+        return False
+    return True
