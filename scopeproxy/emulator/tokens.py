@@ -6,6 +6,7 @@ A token is opaque, of the length and alphabet of a Fernet token, and means nothi
 from __future__ import annotations
 
 import base64
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -44,6 +45,12 @@ class Issued:
 
 def _stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _end(credential: Item | None) -> float:
+    """When an application credential ends; tokens by it live no longer."""
+    end = credential and credential["expires_at"]
+    return datetime.fromisoformat(end).replace(tzinfo=UTC).timestamp() if end else math.inf
 
 
 def _audit_id() -> str:
@@ -106,6 +113,8 @@ class Tokens:
             )
         if found is None or self._directory.secrets[found["id"]] != proof.get("secret"):
             raise Refused
+        if _end(found) <= time.time():
+            raise Refused
         return found
 
     def _target(self, scope: Any, user: Item) -> tuple[str, str] | None:
@@ -138,13 +147,14 @@ class Tokens:
         credential: Item | None,
     ) -> Issued:
         start = time.time()
+        end = parent.expires if parent else start + self._settings.token_lifetime
         token = Issued(
             value=_new_value(),
             user=user["id"],
             methods=tuple(dict.fromkeys((*(parent.methods if parent else ()), *methods))),
             target=target,
             issued=start,
-            expires=parent.expires if parent else start + self._settings.token_lifetime,
+            expires=min(end, _end(credential)),
             audit=(_audit_id(), *(parent.audit[-1:] if parent else ())),
             app_credential=credential["id"] if credential else None,
         )

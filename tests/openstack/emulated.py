@@ -18,7 +18,7 @@ from tests.openstack.proxies import Proxies
 _T = TypeVar("_T")
 
 # A link that drops everything is noticed when an answer is overdue, and tests are in a hurry.
-_TIMEOUTS = {"connect": "1s", "answer": "3s", "total": "30s"}
+_TIMEOUTS = {"connect": "1s", "answer": "6s", "total": "30s"}
 
 
 class Emulated(Cloud):

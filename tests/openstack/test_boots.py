@@ -10,7 +10,17 @@ pytestmark = pytest.mark.core
 
 
 def test_a_server_from_an_image_of_another_site(cloud: Cloud, name: str) -> None:
-    scope = f"{{nova: Paris, glance: {cloud.partner}}}"
-    done = cloud.boot(name, image=cloud.image(cloud.partner), scope=scope)
-    assert done.json["image"].startswith(cloud.image(cloud.partner))
+    image = cloud.image(cloud.partner)
+    done = cloud.boot(name, image=image, scope=f"{{nova: Paris, glance: {cloud.partner}}}")
+    assert done.json["image"].startswith(image)
     assert cloud.servers(name) == {"Paris": ACTIVE}
+
+
+def test_or_moves_on_from_a_site_that_has_no_such_image(cloud: Cloud, name: str) -> None:
+    cloud.launch(name, "Debian", scope=f"{{nova: Paris, glance: {cloud.partner}|Marseille}}")
+    assert cloud.servers(name) == {"Paris": ACTIVE}
+
+
+def test_a_server_wholly_at_another_site(cloud: Cloud, name: str) -> None:
+    cloud.launch(name, cloud.image(cloud.partner), scope=cloud.partner)
+    assert cloud.servers(name) == {cloud.partner: ACTIVE}
