@@ -238,15 +238,6 @@ class Cloud(ABC):
         self.start_proxy(site)
         self.wait_until_up()
 
-    @contextmanager
-    def validating_each_time(self) -> Iterator[None]:
-        """No service remembers which tokens are good (keystonemiddleware's token_cache_time = -1)."""
-        self.remember_tokens(False)
-        try:
-            yield
-        finally:
-            self.remember_tokens(True)
-
     # ---- what the proxies serve by
 
     @contextmanager
@@ -265,6 +256,7 @@ class Cloud(ABC):
     def use(self, strategy: Strategy) -> None:
         """Serve by a strategy from now on."""
         if strategy is not self._strategy:
+            self.remember_tokens(True)
             self._strategy = strategy
             self.serve_by([])
 
@@ -348,7 +340,10 @@ class Cloud(ABC):
 
     @abstractmethod
     def remember_tokens(self, remember: bool) -> None:
-        """Whether services may remember which tokens were good; what they remember now is forgotten."""
+        """Whether services remember which tokens were good, until the strategy changes; they always do at first.
+
+        Not so: keystonemiddleware's token_cache_time = -1.
+        """
 
 
 def with_proxy(topology: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

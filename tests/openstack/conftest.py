@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from tests.openstack.strategies import STRATEGIES
 
 HERE = Path(__file__).parent
 DEFAULT = "login"
+
+# A token, and what comes of an error that nobody foresaw.
+_NEVER_LOGGED = re.compile(r"gAAAA[\w=-]{40,}|Traceback|met an? \w*(Error|Exception)")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +44,7 @@ def option(config: pytest.Config, name: str) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "core: run under every token strategy")
+    config.addinivalue_line("markers", "row(what, **instead): what the case shows; strategy=what is told instead")
     config.addinivalue_line("markers", "real_only(reason): what the emulator cannot play, and why")
 
 
@@ -64,17 +69,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=f"real services only: {mark.args[0]}"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the proxies logged last is told with a failure."""
+    report = yield
+    cloud = getattr(item, "funcargs", {}).get("cloud")
+    if report.failed and cloud is not None:
+        report.sections += [
+            (f"proxy of {site}", "\n".join(cloud.logs(site).splitlines()[-12:])) for site in cloud.served
+        ]
+    return report
+
+
 @pytest.fixture(scope="session")
 def standing_cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The cloud, under whatever strategy it was last."""
-    if option(request.config, "cloud") == "real":
+    with _kind(option(request.config, "cloud"), tmp_path_factory) as cloud:
+        yield cloud
+        for site in cloud.served:
+            found = _NEVER_LOGGED.search(cloud.logs(site))
+            assert not found, f"the log of the proxy of {site} has {found[0][:20]}…"
+
+
+def _kind(name: str | None, folders: pytest.TempPathFactory) -> AbstractContextManager[Cloud]:
+    if name == "real":
         from tests.openstack.real import real
 
-        with real() as cloud:
-            yield cloud
-    else:
-        with emulated(tmp_path_factory.mktemp("openstack")) as cloud:
-            yield cloud
+        return real()
+    return emulated(folders.mktemp("openstack"))
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +104,14 @@ def cloud(request: pytest.FixtureRequest, standing_cloud: Cloud) -> Cloud:
     """The cloud, under the strategy of the case."""
     standing_cloud.use(STRATEGIES[request.param])
     return standing_cloud
+
+
+@pytest.fixture
+def instead(request: pytest.FixtureRequest, cloud: Cloud) -> str | None:
+    """What the case's row says that is told, where what it shows does not work under the strategy."""
+    row = request.node.get_closest_marker("row")
+    told: str | None = row.kwargs.get(cloud.strategy)
+    return told
 
 
 @pytest.fixture(autouse=True)

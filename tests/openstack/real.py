@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Real(Cloud):
     def __init__(self, folder: Path, venv: Path, net: str) -> None:
         super().__init__(folder)
         self.lab = Lab(folder, three_sites(folder, venv, net), links=True, report=_told)
+        self._remembers = True
 
     @property
     def topology_path(self) -> Path:
@@ -88,13 +90,21 @@ class Real(Cloud):
         self.lab.heal()
 
     def remember_tokens(self, remember: bool) -> None:
-        for site in self.lab.sites.values():
-            for service in _REMEMBERING:
-                file = site.home / "etc" / ("glance-api.conf" if service == "glance" else f"{service}.conf")
-                text = file.read_text().replace(_NEVER, "")
-                file.write_text(text if remember else text + _NEVER)
-                self.lab.stop_service(site.name, service)
-                self.lab.start_service(site.name, service)
+        """That takes new processes: all at once, and only when it must be."""
+        if remember is not self._remembers:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._configure, [(site, api) for site in self.lab.sites for api in _REMEMBERING]))
+            self._remembers = remember
+
+    def _configure(self, which: tuple[str, str]) -> None:
+        """Start a service anew, with the other setting."""
+        site, service = which
+        name = "glance-api" if service == "glance" else service
+        file = self.lab.sites[site].home / "etc" / f"{name}.conf"
+        text = file.read_text()
+        file.write_text(text + _NEVER if self._remembers else text.replace(_NEVER, ""))
+        self.lab.stop_service(site, service)
+        self.lab.start_service(site, service)
 
     def log_path(self, site: str) -> Path:
         return self.lab.proxy_log(site)

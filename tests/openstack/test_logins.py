@@ -23,16 +23,19 @@ def images_by(cloud: Cloud, auth: Mapping[str, object]) -> set[str]:
     return {image["name"] for image in answer.json["images"]}
 
 
+@pytest.mark.row("A login by password")
 def test_a_password(cloud: Cloud) -> None:
     assert cloud.image(cloud.partner) in images_by(cloud, password("alice"))
 
 
+@pytest.mark.row("A login by token")
 def test_a_token(cloud: Cloud) -> None:
     first = cloud.token(scope=f"{{glance: {cloud.partner}}}")
     auth = {"identity": {"methods": ["token"], "token": {"id": first}}, "scope": in_project("demo")}
     assert cloud.image(cloud.partner) in images_by(cloud, auth)
 
 
+@pytest.mark.row("A login by application credential")
 def test_an_application_credential(cloud: Cloud, name: str) -> None:
     auth = application_credential(cloud, name, ["Paris", cloud.partner])
     assert cloud.image(cloud.partner) in images_by(cloud, auth)

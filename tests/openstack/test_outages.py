@@ -13,18 +13,21 @@ def either(cloud: Cloud) -> str:
     return f"{{nova: Paris, glance: {cloud.partner}|Marseille}}"
 
 
+@pytest.mark.row("The third site's image while the other's glance is down")
 def test_or_moves_on_from_a_glance_that_was_killed(cloud: Cloud, name: str) -> None:
     with cloud.service_killed(cloud.partner, "glance"):
         cloud.launch(name, "Debian", scope=either(cloud))
         assert cloud.servers(name) == {"Paris": ACTIVE}
 
 
+@pytest.mark.row("The third site's image while the other's proxy is down")
 def test_or_moves_on_from_a_proxy_that_was_killed(cloud: Cloud, name: str) -> None:
     with cloud.proxy_killed(cloud.partner):
         cloud.launch(name, "Debian", scope=either(cloud))
     assert cloud.servers(name) == {"Paris": ACTIVE}
 
 
+@pytest.mark.row("A partition is told, and forgotten once healed")
 @pytest.mark.parametrize("how", ["refuse", "drop"])
 def test_a_partition_is_told_and_forgotten_once_it_is_healed(cloud: Cloud, name: str, how: str) -> None:
     away, both = cloud.partner, f"{{nova: Paris&{cloud.partner}}}"

@@ -9,6 +9,7 @@ from tests.openstack.cloud import Cloud
 pytestmark = pytest.mark.core
 
 
+@pytest.mark.row("Users and projects made here and there")
 @pytest.mark.parametrize(("kind", "more"), [("user", {"password": "secret"}), ("project", {})])
 def test_a_user_and_a_project_are_made_here_and_there(cloud: Cloud, name: str, kind: str, more: dict[str, str]) -> None:
     both = cloud.connect(user="admin", scope=f"{{keystone: Paris&{cloud.partner}}}").identity
