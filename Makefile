@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 
-.PHONY: demo test style types unit wheel-test openstack bench notes clean
+.PHONY: demo test style types unit wheel-test openstack openstack-test bench notes clean
 
 # An embedded cloud of three sites with their proxies, and a tour of it.
 demo: .venv-client/ready
@@ -29,6 +29,11 @@ wheel-test: .venv-test/ready
 # Real Keystone, Glance, Placement, Nova and Neutron, three times, behind our proxies: examples/openstack/README.md
 openstack: .venv-client/ready
 	.venv-client/bin/python examples/openstack/run
+
+# The suite of tests/openstack on real services; `make test` runs it on emulated ones.  LAB_VENV, LAB_DIR and LAB_NET
+# are those of examples/openstack.
+openstack-test: .venv-test/ready
+	.venv-test/bin/pytest tests/openstack --cloud real
 
 # Side by side with other proxies: benchmarks/README.md
 bench: .venv-client/ready

@@ -374,6 +374,23 @@ def first_sentence(docstring: str | None) -> str:
     return found[0] if found else whole
 
 
+# ---- the suite on OpenStack, which imports openstacksdk: only when its parts are made
+
+
+def strategies_table() -> str:
+    from tests.openstack.strategies import STRATEGIES
+    from tests.openstack.table import strategies_rows
+
+    return table(("what", *(f"*{name}*" for name in STRATEGIES)), strategies_rows())
+
+
+def real_only() -> str:
+    from tests.openstack.table import real_only_rows
+
+    rows = [(code([name]), why) for name, why in real_only_rows()]
+    return table(("case", "why"), rows) if rows else "None: the embedded cloud plays all of them."
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "wrong-scopes": wrong_scopes,
     "characters": characters,
@@ -396,6 +413,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "layers": layers,
     "libraries": libraries,
     "modules": modules,
+    "strategies": strategies_table,
+    "real-only": real_only,
 }
 
 
