@@ -209,6 +209,9 @@ def next_page(reply: Reply, request: Request, prefixes: Sequence[str] = ()) -> s
         return None
     parts = urlsplit(urljoin(request.target, link))
     path = _below(parts.path, prefixes)
+    own = urlsplit(request.target).path
+    if len(own) > 1 and path.endswith(own):
+        path = own  # keystone below /identity says /identity/v3/identity/v3/users: it doubles what it is mounted at
     # A page that names itself, or one before it, is told too: whoever follows it sees that the list has no end.
     return f"{path}?{parts.query}" if parts.query else path
 

@@ -82,6 +82,8 @@ REQUEST = Request("any", "GET", "/v2/things?name=x")
         ({"next": "http://[bad"}, None),
         ({"next": None, "links": {"next": None}}, None),
         ({"next": "http://h/frontier?p=1"}, "/frontier?p=1"),
+        # What keystone says where it is mounted below /front.
+        ({"links": {"next": "http://h/front/v2/front/v2/things?marker=9"}}, "/v2/things?marker=9"),
         ({"links": [{"rel": "next", "href": "/a?b"}]}, "/a?b"),
         ([], None),
     ],

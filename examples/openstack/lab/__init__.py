@@ -9,6 +9,6 @@ with Lab(folder, three_sites(folder, venv), links=True) as lab:
 
 from lab.cloud import Lab
 from lab.openstack import CommandFailed
-from lab.sites import APIS, Api, LabError, Site, three_sites
+from lab.sites import APIS, Api, LabError, Site, some_sites, three_sites
 
-__all__ = ["APIS", "Api", "CommandFailed", "Lab", "LabError", "Site", "three_sites"]
+__all__ = ["APIS", "Api", "CommandFailed", "Lab", "LabError", "Site", "some_sites", "three_sites"]

@@ -47,6 +47,7 @@ def _files(site: Site, authority: Path | None) -> dict[str, str]:
         + f"""
 [token]
 provider = fernet
+expiration = {site.token_life}
 [fernet_tokens]
 key_repository = {site.home}/fernet
 [fernet_receipts]
@@ -113,7 +114,7 @@ periodic_fuzzy_delay = 0
 service_down_time = 120""",
         )
         + "".join(_account(site, "nova", authority, section) for section in _NOVA_LOGS_IN_FOR)
-        + f"""send_service_user_token = true
+        + f"""send_service_user_token = {site.service_tokens}
 [database]
 connection = {database("nova_cell1.db")}
 sqlite_synchronous = false
@@ -173,6 +174,7 @@ project_name = service
 user_domain_name = Default
 project_domain_name = Default
 region_name = {site.name}
+{"" if site.cache_tokens or section != "keystone_authtoken" else "token_cache_time = -1"}
 """
 
 

@@ -63,6 +63,8 @@ class Seeder:
         for endpoint in self._call("GET", f"{base}/endpoints")[0]["endpoints"]:
             if endpoint["region_id"] != site.name:
                 self._call("DELETE", f"{base}/endpoints/{endpoint['id']}")
+        if site.identity_of is not None:
+            self._call("POST", f"{base}/regions", {"region": {"id": site.name}})
         for name in site.apis:
             kind = APIS[name].type
             if name == "keystone" and site.identity_of is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PASSWORD = "secret"
 BACK_OFFSET = 10000
@@ -42,6 +43,9 @@ class Site:
     does with catalogs (`rewrite`, `keep`).  `names`: what keystone's catalog names, `front` or `back`.
     `identity_of`: the site whose keystone's users, ids and Fernet keys it has a copy of.
     `auth_at_back`: services whose auth_url goes around the proxy, which is wrong; `check --live` must find them.
+    `cache_tokens` False: services ask keystone about every token, every time (token_cache_time = -1), so that
+    revocations are seen at once.  `token_life`: seconds.  `service_tokens`: nova sends its own token beside the user's
+    (send_service_user_token).
     """
 
     name: str
@@ -55,6 +59,9 @@ class Site:
     names: str = "front"
     identity_of: str | None = None
     auth_at_back: frozenset[str] = frozenset()
+    cache_tokens: bool = True
+    token_life: int = 3600
+    service_tokens: bool = True
 
     def front(self, api: str) -> str:
         """Where the proxy serves it: all that clients and the other services may know."""
@@ -90,6 +97,27 @@ class Site:
         return {ADMIN_PORT} | {port for api in self.apis for port in (self.front_port(api), self.back_port(api))}
 
 
-def three_sites(folder: Path, venv: Path, net: str = "127.0") -> list[Site]:
-    names = ("Paris", "Corte", "Marseille")
-    return [Site(name, f"{net}.{number}.1", folder / "sites" / name, venv) for number, name in enumerate(names, 1)]
+# How each site differs: what works with all of these works with each.
+LAYOUTS: dict[str, dict[str, Any]] = {
+    # Put before services of which nothing but the auth_url was changed: keystone's catalog names the backs.
+    "Paris": {"catalog": "rewrite", "names": "back"},
+    "Corte": {"paths": True, "catalog": "keep"},
+    "Marseille": {"scheme": "https", "catalog": "rewrite"},
+    # Shares identity with Paris; only when asked for.
+    "Nice": {"identity_of": "Paris", "catalog": "keep"},
+}
+THREE = ("Paris", "Corte", "Marseille")
+
+
+def some_sites(folder: Path, venv: Path, net: str = "127.0", names: Sequence[str] = THREE, **every: Any) -> list[Site]:
+    """Sites of `LAYOUTS`, at NET.1.1, NET.2.1 and so on; `every`: further fields that all of them have."""
+    numbers = {name: number for number, name in enumerate(LAYOUTS, 1)}
+    return [
+        replace(Site(name, f"{net}.{numbers[name]}.1", folder / "sites" / name, venv, **LAYOUTS[name]), **every)
+        for name in names
+    ]
+
+
+def three_sites(folder: Path, venv: Path, net: str = "127.0", **every: Any) -> list[Site]:
+    """Those which know nothing of each other."""
+    return some_sites(folder, venv, net, **every)
