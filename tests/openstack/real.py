@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,6 +49,8 @@ class Real(Cloud):
 
     def up(self) -> None:
         self.lab.up()
+        if self.lab.authority is not None:
+            self._plain.verify = str(self.lab.authority)
         self.topology = with_proxy(yaml.safe_load(self.topology_path.read_text()), {"timeouts": _TIMEOUTS})
         self.serve_by([])
         for site in SITES:
@@ -65,6 +68,10 @@ class Real(Cloud):
         path, headers = f"glance:/v2/images/{made.json['id']}/file", {"Content-Type": "application/octet-stream"}
         given = self.call("PUT", path, at=site, token=token, headers=headers, data=f"not really {name}\n".encode() * 64)
         assert given.status == 204, given.text
+
+    def connect(self, at: str = "Paris", user: str = "alice", scope: str | None = None, **config: Any) -> Any:
+        trusted = {} if self.lab.authority is None else {"cacert": str(self.lab.authority)}
+        return super().connect(at, user, scope, **trusted | config)
 
     # ---- what is done to services, proxies and links
 
