@@ -91,9 +91,11 @@ class Processes:
             return False
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            threads = len(os.listdir(f"/proc/{pid}/task"))
         except OSError:
             return False
-        return state != "Z"
+        # A process that was killed shows as ended while other threads of it end: its sockets still listen then.
+        return state != "Z" or threads > 1
 
 
 def output(home: Path, name: str) -> Path:
