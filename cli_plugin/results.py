@@ -19,6 +19,9 @@ PARTIAL_HEADER = "X-Scope-Partial"
 SITES_HEADER = "X-Scope-Sites"
 _PREFIX = "scopeproxy://"
 
+# Of the statuses by which a site stays out, those that users can do something about.
+_HINTS = {"401": "HTTP 401: no login there; a call to it alone tells why"}
+
 
 class Results(BaseAdapter):
     """Told of every answer of one session.
@@ -72,7 +75,9 @@ def _names(partial: str) -> list[str]:
 def _said(sites: str) -> dict[str, str]:
     """What each site said: `Paris=200, Corte=unreached`, a status as `HTTP 200`."""
     pairs = (pair.strip().rpartition("=") for pair in sites.split(","))
-    return {unquote(site): f"HTTP {what}" if what.isdigit() else what for site, _, what in pairs if site}
+    return {
+        unquote(site): _HINTS.get(what, f"HTTP {what}") if what.isdigit() else what for site, _, what in pairs if site
+    }
 
 
 def _stop_at_refusal(response: Response) -> None:

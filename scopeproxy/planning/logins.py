@@ -87,6 +87,31 @@ def elsewhere(body: Json, answer: Json, parent: Token | None) -> dict[str, Any]:
     return {"auth": {"identity": identity, "scope": _scope(said)}}
 
 
+def refusal(theirs: Json, says: str) -> str:
+    """Why a site's keystone may have refused a login that was told for it: it says the same to every mistake.
+
+    `theirs`: the login's body, of which only names are told; `says`: what keystone said.
+    """
+    identity, project = theirs["auth"]["identity"], _at(theirs, "auth", "scope", "project")
+    where = f" in {_called('project', project)}" if project else ""
+    match _only_method(theirs):
+        case "application_credential":
+            credential = identity["application_credential"]
+            who = f"application credential {credential['name']!r} of {_called('user', credential['user'])}"
+            same = "the user, and the credential's name and secret,"
+        case "token":
+            who, same = f"the token of an earlier login{where}", "user and project"
+        case _:
+            who = _called("user", identity["password"]["user"]) + where
+            same = "user, password and project" if project else "user and password"
+    return f"its keystone refused {who} ({says.rstrip('.')}): {same} must be the same there, by name"
+
+
+def _called(kind: str, thing: Json) -> str:
+    domain = _at(thing, "domain", "name")
+    return f"{kind} {thing['name']!r}" + ("" if domain == "Default" else f" of domain {domain!r}")
+
+
 def _only_method(body: Json) -> str:
     methods = methods_of(body)
     if len(methods) != 1:

@@ -115,7 +115,8 @@ def verify(
     apart = abs(now - date)
     if apart > WINDOW:
         raise Forbidden(
-            f"the clocks of {site} and {hop.to} are {math.ceil(apart)} s apart; at most {WINDOW} s is accepted"
+            f"the clocks of {site} and {hop.to} are {math.ceil(apart)} s apart; at most {WINDOW} s is accepted: "
+            "set both by NTP"
         )
     if not seen.first_time(bytes.fromhex(mac)[:16], date, now):
         raise Forbidden(f"this call from {site} was received before: it was replayed")

@@ -36,6 +36,12 @@ def test_a_missing_site_is_told_with_what_it_said(caplog: pytest.LogCaptureFixtu
     assert caplog.messages == ["scope: the result is partial: nothing came from Corte (unreached), Lyon (HTTP 503)"]
 
 
+def test_a_site_where_the_login_does_not_hold_is_told_with_how_to_learn_why(caplog: pytest.LogCaptureFixture) -> None:
+    Results()(answer(X_Scope_Partial="Corte", X_Scope_Sites="Paris=200, Corte=401"))
+    why = "Corte (HTTP 401: no login there; a call to it alone tells why)"
+    assert caplog.messages == [f"scope: the result is partial: nothing came from {why}"]
+
+
 def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFixture) -> None:
     session = Session()
     results = watch(session)

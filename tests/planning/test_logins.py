@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scopeproxy.model.identity import Identity, Token
-from scopeproxy.planning.logins import NotReplayable, elsewhere, identity_of, methods_of, names_ids, seconds
+from scopeproxy.planning.logins import NotReplayable, elsewhere, identity_of, methods_of, names_ids, refusal, seconds
 
 USER = {"id": "u1", "name": "alice", "domain": {"id": "d1", "name": "Users"}}
 PROJECT = {"id": "p1", "name": "demo", "domain": {"id": "d2", "name": "Projects"}}
@@ -163,3 +163,39 @@ def test_what_is_no_token_speaks_for_nobody(answer: dict[str, Any]) -> None:
 )
 def test_times_are_utc_and_what_is_none_has_passed(timestamp: str, expected: float) -> None:
     assert seconds(timestamp) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "answer", "told"),
+    [
+        (
+            password(USER),
+            said(project=PROJECT),
+            "its keystone refused user 'alice' of domain 'Users' in project 'demo' of domain 'Projects' (HTTP 401: no): "
+            "user, password and project must be the same there, by name",
+        ),
+        (
+            password(USER),
+            said(user={**USER, "domain": {"id": "default", "name": "Default"}}),
+            "its keystone refused user 'alice' (HTTP 401: no): user and password must be the same there, by name",
+        ),
+        (
+            by_token(),
+            said(project=PROJECT),
+            "its keystone refused the token of an earlier login in project 'demo' of domain 'Projects' (HTTP 401: no): "
+            "user and project must be the same there, by name",
+        ),
+        (
+            {"auth": {"identity": {"methods": ["application_credential"],
+                                   "application_credential": {"id": "c1", "secret": "s3cret"}}}},
+            said(application_credential={"name": "ci"}),
+            "its keystone refused application credential 'ci' of user 'alice' of domain 'Users' (HTTP 401: no): "
+            "the user, and the credential's name and secret, must be the same there, by name",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refused_login_is_told_with_whose_it_was_and_what_must_be_the_same(
+    body: dict[str, Any], answer: dict[str, Any], told: str
+) -> None:
+    """Keystone says one and the same to a wrong password, an unknown user and an unknown project."""
+    assert refusal(elsewhere(body, answer, Token("gAAAA")), "HTTP 401: no.") == told

@@ -19,7 +19,7 @@ from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, 
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.catalog import rewrite_token_answer
 from scopeproxy.planning.credentials import PASSWORD, TOKEN, withheld
-from scopeproxy.planning.logins import NotReplayable, elsewhere, identity_of, methods_of, names_ids
+from scopeproxy.planning.logins import NotReplayable, elsewhere, identity_of, methods_of, names_ids, refusal
 
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
 
@@ -160,7 +160,10 @@ class SignIn:
         token, said = outcome.header("X-Subject-Token"), outcome.json
         identity = identity_of(said) if isinstance(said, dict) else None
         if outcome.status != 201 or token is None or identity is None:
-            return self._failed(site, outcome.status, _keystone_says(outcome))
+            says = _keystone_says(outcome)
+            # What a proxy says instead of keystone is as clear as it can be.
+            by_keystone = outcome.status == 401 and "scope: " not in says
+            return self._failed(site, outcome.status, refusal(theirs, says) if by_keystone else says)
         self._metrics.logins.labels(site, "done").inc()
         return SiteToken(site, Token(token), identity)
 
