@@ -35,7 +35,7 @@ class EmulatedCloud:
 
     `constraints`: what the links do.  `paths`: one front per site, with a path for each service.  `proxied` False: the
     fronts are the services themselves, for use without proxies.  `images`: extra public images, site to names.
-    `labels`: site to its labels.
+    `labels`: site to its labels.  `identity_of`: site to an earlier one, whose keystone its own is a copy of.
     """
 
     def __init__(
@@ -48,11 +48,13 @@ class EmulatedCloud:
         proxied: bool = True,
         images: Mapping[str, Sequence[str]] | None = None,
         labels: Mapping[str, Mapping[str, str]] | None = None,
+        identity_of: Mapping[str, str] | None = None,
         settings: Settings | None = None,
     ) -> None:
         self._names, self.directory = tuple(sites), directory.absolute()
         self._constraints, self._paths, self._proxied = tuple(constraints), paths, proxied
         self._images, self._labels = images or {}, labels or {}
+        self._identity_of = identity_of or {}
         self.settings = settings or Settings()
         self.recorder = Recorder()
         self.topology_path = self.directory / "sites.yaml"
@@ -106,6 +108,7 @@ class EmulatedCloud:
                 recorder=self.recorder,
                 settings=self.settings,
                 paths=self._paths,
+                identity_of=self._sites.get(self._identity_of.get(name, "")),
             )
             self._sites[name] = site
             await site.start()
@@ -149,6 +152,8 @@ class EmulatedCloud:
         row: dict[str, Any] = {"region": site.name, "services": services}
         if site.name in self._labels:
             row["labels"] = dict(self._labels[site.name])
+        if site.name in self._identity_of:
+            row["shares"] = {"identity": [self._identity_of[site.name]]}
         if self._proxied:
             row["proxy"] = self._proxy_row(site)
         return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,13 @@ class Directory:
         self.app_credentials: dict[str, Item] = {}
         self.secrets: dict[str, str] = {}
         self.create("domains", {"id": "default", "name": "Default", "description": "The default domain"})
+
+    def copy_people(self, other: Directory) -> None:
+        """All that another keystone knows but its catalog, with the same ids."""
+        for kind in KINDS.keys() - {"regions", "services", "endpoints"}:
+            self.items[kind] = deepcopy(other.items[kind])
+        self.passwords, self.grants = dict(other.passwords), set(other.grants)
+        self.app_credentials, self.secrets = deepcopy(other.app_credentials), dict(other.secrets)
 
     def create(self, kind: str, values: Item) -> Item:
         """A new item; the caller's values over the defaults."""

@@ -38,7 +38,8 @@ class EmulatedSite:
     """A site of its own.
 
     `fronts` (service type to URL) is what its catalog and every auth_url name; None: its services are called directly.
-    `paths` puts every service under a path of its name (`/compute`), as some installers do.
+    `paths` puts every service under a path of its name (`/compute`), as some installers do.  `identity_of`: a running
+    site whose keystone's users, ids and keys this one's has a copy of.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class EmulatedSite:
         recorder: Recorder | None = None,
         settings: Settings | None = None,
         paths: bool = False,
+        identity_of: EmulatedSite | None = None,
     ) -> None:
         self.name, self.host = name, host
+        self._identity_of = identity_of
         self.recorder = Recorder() if recorder is None else recorder
         self.settings = Settings() if settings is None else settings
         self._directory, self._paths = directory / name, paths
@@ -151,6 +154,18 @@ class EmulatedSite:
         return found
 
     def _install(self) -> None:
+        if self._identity_of is None:
+            self._install_people()
+        else:
+            self.keystone.directory.copy_people(self._identity_of.keystone.directory)
+            self.keystone.issued.share_keys(self._identity_of.keystone.issued)
+        directory = self.keystone.directory
+        directory.create("regions", {"id": self.name})
+        for kind in SERVICES:
+            self._publish(kind.name, kind.type, self.fronts[kind.type] + kind.path)
+        self._publish("cinderv3", "volumev3", self.fronts["block-storage"] + Cinder.path)
+
+    def _install_people(self) -> None:
         directory = self.keystone.directory
         for role in ("admin", "manager", "member", "reader", "service"):
             directory.create("roles", {"name": role})
@@ -163,10 +178,6 @@ class EmulatedSite:
                 self._user(kind.name, (("service", "service"), ("service", "admin")))
         directory.grant(self._named("users", "admin")["id"], self._named("roles", "admin")["id"], ("system", "all"))
         directory.grant(self._named("users", "admin")["id"], self._named("roles", "admin")["id"], ("domain", "default"))
-        directory.create("regions", {"id": self.name})
-        for kind in SERVICES:
-            self._publish(kind.name, kind.type, self.fronts[kind.type] + kind.path)
-        self._publish("cinderv3", "volumev3", self.fronts["block-storage"] + Cinder.path)
 
     def _user(self, name: str, roles: tuple[tuple[str, str], ...]) -> None:
         directory = self.keystone.directory

@@ -67,6 +67,11 @@ class Tokens:
     def __init__(self, directory: Directory, settings: Settings) -> None:
         self._directory, self._settings = directory, settings
         self._issued: dict[str, Issued] = {}
+        self._revoked: set[str] = set()
+
+    def share_keys(self, other: Tokens) -> None:
+        """As with the same Fernet keys: what one issues the other can read; but not what it has revoked."""
+        self._issued = other._issued
 
     # ---- logging in
 
@@ -166,7 +171,7 @@ class Tokens:
     def find(self, value: str, *, allow_expired: bool = False) -> Issued | None:
         """The token, if it is good: not revoked, not expired, its user and project still there."""
         token = self._issued.get(value)
-        if token is None or not self._alive(token):
+        if token is None or value in self._revoked or not self._alive(token):
             return None
         end = token.expires + (EXPIRED_WINDOW if allow_expired else 0)
         return token if time.time() < end else None
@@ -186,7 +191,7 @@ class Tokens:
         return token.target is None or bool(self._directory.roles(token.user, token.target))
 
     def revoke(self, value: str) -> None:
-        self._issued.pop(value, None)
+        self._revoked.add(value)
 
     def revoke_all(self, user_id: str) -> None:
         """Every token of a user: the password changed."""

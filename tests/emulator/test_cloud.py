@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,15 @@ async def test_the_example_of_the_documentation_runs(tmp_path):
     assert process.returncode == 0, told.decode()
     assert "sites.yaml" in told.decode()
     assert "Warning" not in told.decode()
+
+
+async def test_a_site_may_have_a_copy_of_anothers_keystone(tmp_path, log_in):
+    async with EmulatedCloud(["Paris", "Nice"], tmp_path, proxied=False, identity_of={"Nice": "Paris"}) as cloud:
+        paris, nice = cloud.sites
+        assert paris.project("demo") == nice.project("demo")
+        alice = await log_in(at=paris)
+        for site in (paris, nice):
+            image = {"name": f"alices at {site.name}", "visibility": "private"}
+            assert (await replace(alice, site=site)("POST", "image", "/v2/images", image))[0] == 201
+        topology = yaml.safe_load(cloud.topology_path.read_text())
+        assert topology["sites"]["Nice"]["shares"] == {"identity": ["Paris"]}

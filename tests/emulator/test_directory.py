@@ -42,3 +42,15 @@ def test_the_catalog_fills_in_the_project(directory):
     directory.create("endpoints", {**row, "url": "http://c/v3/$(project_id)s"})
     assert directory.catalog("p")[0]["endpoints"][0]["url"] == "http://c/v3/p"
     assert directory.catalog(None)[0]["endpoints"] == []
+
+
+def test_a_copy_has_the_people_with_their_ids_and_no_catalog(directory):
+    alice = directory.create("users", {"name": "alice", "password": "pw"})
+    directory.create("regions", {"id": "Paris"})
+    copy = Directory()
+    copy.copy_people(directory)
+    assert copy.items["users"] == directory.items["users"]
+    assert copy.passwords == {alice["id"]: "pw"}
+    assert copy.items["regions"] == {}
+    copy.change("users", alice["id"], {"enabled": False})
+    assert alice["enabled"]

@@ -91,3 +91,17 @@ def test_an_application_credential_that_has_ended_is_refused(tokens, directory):
     give_credential(directory, "2020-01-01T00:00:00.000000")
     with pytest.raises(Refused):
         tokens.log_in(BY_CREDENTIAL)
+
+
+def test_who_has_the_keys_reads_a_token_and_learns_of_no_revocation(tokens, directory):
+    copy = Directory()
+    copy.copy_people(directory)
+    others = Tokens(copy, Settings())
+    others.share_keys(tokens)
+    token = tokens.log_in({"identity": LOGIN})
+    assert others.find(token.value) is token
+    tokens.revoke(token.value)
+    assert tokens.find(token.value) is None
+    assert others.find(token.value) is token
+    others.revoke(token.value)
+    assert others.find(token.value) is None

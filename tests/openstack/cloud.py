@@ -20,11 +20,8 @@ import yaml
 
 from tests.openstack import clients
 from tests.openstack.clients import Answer, Done
-from tests.openstack.strategies import STRATEGIES, Change, Strategy
+from tests.openstack.strategies import NICE, SITES, STRATEGIES, Change, Strategy, with_proxy
 
-SITES = ("Paris", "Corte", "Marseille")
-# Shares keystone's users, ids and keys with Paris; served under *shared* alone.
-NICE = "Nice"
 # Public images that one site alone has, beside cirros, which each has.
 IMAGES = {"Corte": "Alpine", "Marseille": "Debian", NICE: "Fedora"}
 SERVICES = ("keystone", "glance", "placement", "nova", "neutron", "cinder")
@@ -38,8 +35,11 @@ _READ, _REFUSED = " was read again", "the old topology stays in force"
 
 
 class Cloud(ABC):
-    """`sites`: independent of each other.  `strategy`: how tokens come to other sites; `partner`: the site beside Paris
-    with which it does so.  `patience`: seconds after which what does not happen will not."""
+    """`sites`: independent of each other; `served`: all that take part now.
+
+    `strategy`: how tokens come to other sites; `partner`: the site beside Paris with which it does so.  `patience`:
+    seconds after which what does not happen will not.
+    """
 
     real: ClassVar[bool]
     patience: ClassVar[float]
@@ -288,7 +288,7 @@ class Cloud(ABC):
     @property
     def served(self) -> tuple[str, ...]:
         """The sites that take part now."""
-        return tuple(self._strategy.sites(self.sites))
+        return self._strategy.sites
 
     # ---- waiting
 
@@ -344,10 +344,3 @@ class Cloud(ABC):
 
         Not so: keystonemiddleware's token_cache_time = -1.
         """
-
-
-def with_proxy(topology: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the proxy, for every site: said at each, since a site's own count for more than the defaults."""
-    for site in topology["sites"].values():
-        site["proxy"] = {**site.get("proxy", {}), **settings}
-    return topology

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import yaml
 
 from scopeproxy.emulator.cloud import EmulatedCloud
-from tests.openstack.cloud import IMAGES, SITES, Cloud, with_proxy
+from tests.openstack.cloud import IMAGES, Cloud
 from tests.openstack.proxies import Proxies
+from tests.openstack.strategies import NICE, SITES, with_proxy
 
 _T = TypeVar("_T")
 
@@ -29,8 +30,8 @@ class Emulated(Cloud):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        images = {site: [IMAGES[site]] for site in SITES if site in IMAGES}
-        self.cloud = EmulatedCloud(SITES, folder, images=images)
+        images = {site: [name] for site, name in IMAGES.items()}
+        self.cloud = EmulatedCloud((*SITES, NICE), folder, images=images, identity_of={NICE: "Paris"})
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="emulated cloud")
         self._proxies = Proxies(self.topology_path, folder)
@@ -50,8 +51,8 @@ class Emulated(Cloud):
         self._do(self.cloud.__aenter__())
         self.topology = with_proxy(yaml.safe_load(self.topology_path.read_text()), {"timeouts": _TIMEOUTS})
         self.topology_path.write_text(yaml.safe_dump(self.topology, sort_keys=False))
-        self._proxies.start(self.sites)
-        self.wait_until_up()
+        self._proxies.start(self.topology["sites"])
+        self.serve_by([])
 
     def down(self) -> None:
         self._proxies.stop_all()

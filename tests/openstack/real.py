@@ -13,11 +13,12 @@ from typing import Any
 
 import yaml
 
-from tests.openstack.cloud import IMAGES, SITES, Cloud, with_proxy
+from tests.openstack.cloud import IMAGES, Cloud
+from tests.openstack.strategies import NICE, with_proxy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "openstack"))
 
-from lab import Lab, three_sites
+from lab import Lab, Site, three_sites
 
 # Seconds after which a link that drops everything is noticed: short, and longer than any call of a boot takes.
 _TIMEOUTS = {"connect": "1s", "answer": "20s", "total": "120s"}
@@ -34,7 +35,8 @@ class Real(Cloud):
 
     def __init__(self, folder: Path, venv: Path, net: str) -> None:
         super().__init__(folder)
-        self.lab = Lab(folder, three_sites(folder, venv, net), links=True, report=_told)
+        nice = Site(NICE, f"{net}.4.1", folder / "sites" / NICE, venv, identity_of="Paris")
+        self.lab = Lab(folder, [*three_sites(folder, venv, net), nice], links=True, report=_told)
         self._remembers = True
 
     @property
@@ -52,10 +54,9 @@ class Real(Cloud):
         if self.lab.authority is not None:
             self._plain.verify = str(self.lab.authority)
         self.topology = with_proxy(yaml.safe_load(self.topology_path.read_text()), {"timeouts": _TIMEOUTS})
+        for site, name in IMAGES.items():
+            self._give_image(site, name)
         self.serve_by([])
-        for site in SITES:
-            if site in IMAGES:
-                self._give_image(site, IMAGES[site])
 
     def down(self) -> None:
         self.lab.close()

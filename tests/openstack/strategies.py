@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
+# Independent of each other.
+SITES = ("Paris", "Corte", "Marseille")
+# Its keystone is a copy of Paris's: users, ids and keys are the same.
+NICE = "Nice"
+
+
 @dataclass(frozen=True)
 class Strategy:
-    """`partner`: the site which it takes Paris's tokens to; `tokens`: `proxy.tokens` of every site.
+    """`partner`: the site which Paris's tokens are taken to; `sites`: all that take part.
 
-    `more`: sites beside the independent ones, which take part under this strategy alone.
+    `proxy`: keys of `proxy:`, for every site.
     """
 
     name: str
     partner: str
-    tokens: tuple[str, ...]
-    more: tuple[str, ...] = ()
-
-    def sites(self, independent: Iterable[str]) -> list[str]:
-        return [*independent, *self.more]
+    proxy: Mapping[str, Any]
+    sites: tuple[str, ...] = SITES
 
     def change(self, topology: dict[str, Any]) -> dict[str, Any]:
         """The cloud's topology, served by this strategy."""
-        for site in topology["sites"].values():
-            site.setdefault("proxy", {})["tokens"] = list(self.tokens)
-        return topology
+        sites = {name: row for name, row in topology["sites"].items() if name in self.sites}
+        return with_proxy({**topology, "sites": sites}, self.proxy)
 
 
-STRATEGIES = {strategy.name: strategy for strategy in (Strategy("login", "Corte", ("login",)),)}
+def with_proxy(topology: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the proxy, for every site: said at each, since a site's own count for more than the defaults."""
+    for site in topology["sites"].values():
+        site["proxy"] = {**site.get("proxy", {}), **settings}
+    return topology
+
+
+STRATEGIES = {strategy.name: strategy for strategy in (Strategy("login", "Corte", {"tokens": ["login"]}),)}
