@@ -15,7 +15,7 @@ from aiohttp import web
 
 from scopeproxy.edges.config import own_site
 from scopeproxy.edges.connections import Handle, Server, cannot_listen
-from scopeproxy.edges.doors import WELL_KNOWN, Door
+from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key
 from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_target, read
@@ -233,10 +233,12 @@ class App:
             found = door.service(target)
             if found is None:
                 message = f"{target.partition('?')[0]!r} is below none of the services' paths on {door.address}"
-                return json_reply(self._here, 404, {"error": {"status": 404, "message": message}})
-            service, below = found
+                return json_reply(
+                    self._here, 404, {"error": {"status": 404, "message": f"{message}{door.hint(target)}"}}
+                )
+            service = found.service
             check_head(request, house.here.proxy.limits.header)
-            return await self._answer(house, door, request, target, service, below)
+            return await self._answer(house, door, request, target, found)
         except ScopeProxyError as error:
             return house.journey.refusal(service, error)
         except Exception as error:
@@ -246,17 +248,18 @@ class App:
             failure = SiteFailure(f"the proxy of {self._here} met an error of its own, which is in its log", 500)
             return house.journey.refusal(service, failure)
 
-    async def _answer(
-        self, house: House, door: Door, request: web.BaseRequest, target: str, service: str, below: str
-    ) -> Reply:
-        ours = read(request, service, below, house.here.proxy.timeouts.answer)
-        peer = await house.peers.sender(request.method, target, service, headers_of(request))
-        if below.startswith(WELL_KNOWN):
+    async def _answer(self, house: House, door: Door, request: web.BaseRequest, target: str, found: Entered) -> Reply:
+        ours = read(request, found.service, found.below, house.here.proxy.timeouts.answer)
+        peer = await house.peers.sender(request.method, target, found.service, headers_of(request))
+        if found.below.startswith(WELL_KNOWN):
             return await house.well_known.answer(ours, peer)
         client = (request.transport.get_extra_info("peername") if request.transport else None) or ("",)
         arrival = Arrival(ours, str(client[0]), "https" if door.tls else "http", peer)
+        arrival, prefix = house.headerless.entered(arrival, door, found.path)
+        ours = arrival.request
         safe = request.method in _SAFE
         reply = await (house.journey.answer(arrival) if safe else self._see_through(house, arrival))
+        reply = await house.headerless.answered(arrival, prefix, reply)
         if reply.status >= 500 and isinstance(ours.body, Incoming) and ours.body.failure is not None:
             # No site is to blame: what it was sent was not whole.
             await discard(reply)

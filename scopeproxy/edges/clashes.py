@@ -5,14 +5,20 @@ Each finding is a path and a message.  What is only suspicious is told by `warni
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from scopeproxy.edges.schema import Where
 from scopeproxy.edges.values import is_wildcard
 from scopeproxy.errors import ScopeError
+from scopeproxy.lang.parser import parse, parse_command_line
+from scopeproxy.lang.scope import Scope
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
+from scopeproxy.planning.scoped_paths import HINT, ROOT
+from scopeproxy.planning.selectors import expand
 
 Finding = tuple[Where, str]
 
@@ -42,7 +48,9 @@ def clashes(topology: Topology, vocabulary: Vocabulary) -> Iterator[Finding]:
         yield from _covered(own)
         yield from _admin(site, own)
     yield from _unsigned(topology)
-    yield from _scopes(topology.scopes, vocabulary)
+    yield from _scoped_paths(doors)
+    yield from _scopes(topology, vocabulary)
+    yield from _regions(topology)
 
 
 def _same_fronts(doors: list[_Door]) -> Iterator[Finding]:
@@ -135,20 +143,62 @@ def _unsigned(topology: Topology) -> Iterator[Finding]:
             return
 
 
-def _scopes(scopes: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[Finding]:
-    if scopes:
-        # The parser builds its grammar when it is imported; most topologies name no scopes.
-        from scopeproxy.lang.parser import parse
-    for name, text in scopes.items():
+def _scopes(topology: Topology, vocabulary: Vocabulary) -> Iterator[Finding]:
+    for name, text in topology.scopes.items():
+        if name.startswith("~"):
+            yield ("scopes", name), "in a path, '~' stands before a name in hexadecimal digits; name it otherwise"
+        elif name in topology.sites:
+            yield ("scopes", name), f"'{name}' is a site: a path that names it means that site, and not a scope"
+        else:
+            with suppress(ScopeError):
+                parse_command_line([name], vocabulary)
+                yield ("scopes", name), "the name reads as a scope itself; name it otherwise"
         try:
-            parse(text, vocabulary)
+            scope = parse(text, vocabulary)
         except ScopeError as error:
             yield ("scopes", name), f"{error.message} (line {error.line}, column {error.column} of the scope)"
+        else:
+            yield from _nowhere(name, scope, topology, vocabulary)
+
+
+def _nowhere(name: str, scope: Scope, topology: Topology, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Whether a selector finds no site, or too many.  A site that could not be read was told already."""
+    if not topology.sites or frozenset(topology.sites) != vocabulary.sites:
+        return
+    try:
+        # Distances that were not declared are measured later.
+        expand(scope, topology, next(iter(topology.sites)), lambda *_: 0.0)
+    except ScopeError as error:
+        yield ("scopes", name), error.message
+
+
+def _regions(topology: Topology) -> Iterator[Finding]:
+    taken = {site.region: f"the region of {site.name}" for site in topology}
+    for name, region in topology.regions.items():
+        first = taken.setdefault(region, f"the region of the scope {name}")
+        if first != f"the region of the scope {name}":
+            yield ("scopes", name, "region"), f"'{region}' is {first}; a scope is offered as a region of its own"
+
+
+def _scoped_paths(doors: list[_Door]) -> Iterator[Finding]:
+    for door in doors:
+        if f"{door.end.front.path}/".startswith(f"{ROOT}/"):
+            yield door.at("front"), f"below {ROOT} are scopes in paths ({HINT}); give the front another path"
 
 
 def warnings(topology: Topology) -> list[str]:
     """What may be meant, but probably is not."""
-    return [*_hidden_groups(topology), *_one_admin(topology), *_unsafe(topology), *_moved(topology)]
+    parts = (_hidden_groups, _one_admin, _unsafe, _moved, _like_versions)
+    return [warning for part in parts for warning in part(topology)]
+
+
+def _like_versions(topology: Topology) -> Iterator[str]:
+    for name in topology.scopes:
+        if found := re.search(r"v[0-9]", name):
+            yield (
+                f"'{name}' is a scope with '{found[0]}' in its name: gophercloud and Terraform take that for an API's "
+                "version when it stands in a path"
+            )
 
 
 def _hidden_groups(topology: Topology) -> Iterator[str]:

@@ -98,13 +98,14 @@ def parse_topology(text: str, source: str, directory: Path) -> Topology:
 
 
 def _made(fields: Mapping[str, Any]) -> Topology:
-    defaults = fields.get("proxy", {})
+    defaults, scopes = fields.get("proxy", {}), fields.get("scopes", {})
     return Topology(
         {name: _made_site(name, site, defaults) for name, site in fields.get("sites", {}).items()},
         fields.get("rtt", {}),
         fields.get("services", {}),
-        fields.get("scopes", {}),
+        {name: scope["scope"] for name, scope in scopes.items()},
         fields.get("network_constraints", ()),
+        {name: scope["region"] for name, scope in scopes.items() if "region" in scope},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from scopeproxy.edges.doors import Door, doors
+from scopeproxy.edges.headerless import Headerless
 from scopeproxy.edges.keys import peer_key
 from scopeproxy.edges.peers import Peers
 from scopeproxy.edges.wellknown import WellKnown
@@ -28,11 +29,15 @@ from scopeproxy.execution.tokens.lending import Lending
 from scopeproxy.execution.tokens.login import LoginStrategy
 from scopeproxy.execution.tokens.signing_in import SignIn
 from scopeproxy.execution.tokens.validation import Validator
+from scopeproxy.lang.parser import parse
+from scopeproxy.lang.scope import sites_of
+from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.messages import Outcome, Request
 from scopeproxy.model.topology import Address, Site, Topology
 from scopeproxy.model.topology import vocabulary as vocabulary_of
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.carriers import Tags
+from scopeproxy.planning.selectors import expand
 from scopeproxy.planning.signing import NonceMemory
 
 logger = logging.getLogger("scopeproxy")
@@ -64,6 +69,7 @@ class House:
     journey: Journey
     peers: Peers
     well_known: WellKnown
+    headerless: Headerless
     health: Health
     forwarder: Forwarder
     probe: Callable[[str], Awaitable[Outcome]]
@@ -89,7 +95,8 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
     calling = Calling(topology, here, delivery, carriers, broker, DiscoveryCache())
     sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics)
-    identity = IdentityCalls(topology, here, delivery, carriers, lasting.ledger, validator, sign_in, login)
+    published = _published_sites(topology, here, vocabulary)
+    identity = IdentityCalls(topology, here, delivery, carriers, lasting.ledger, validator, sign_in, login, published)
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
@@ -97,10 +104,12 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
     first_time = lasting.ledger.first_time if lasting.several else None
     peers = Peers(topology, here, keys.get, lasting.seen, first_time)
-    opened = {door.address: door for door in doors(site)}
+    opened = {door.address: door for door in doors(site, vocabulary)}
+    headerless = Headerless(topology, here, vocabulary)
     return House(
-        topology, site, opened, journey, peers, well_known, health, forwarder, partial(_probe, delivery, topology)
-    )
+        topology, site, opened, journey, peers, well_known, headerless, health, forwarder,
+        partial(_probe, delivery, topology),
+    )  # fmt: skip
 
 
 def _peer_keys(topology: Topology, here: str) -> dict[str, bytes]:
@@ -115,6 +124,16 @@ def _peer_keys(topology: Topology, here: str) -> dict[str, bytes]:
     if mistakes:
         raise ConfigurationError(list(dict.fromkeys(mistakes)))
     return keys
+
+
+def _published_sites(topology: Topology, here: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The sites of the scopes that catalogs offer as regions, where logins are how other sites get their tokens."""
+    if "login" not in topology.sites[here].proxy.tokens:
+        return ()
+    scopes = (parse(topology.scopes[name], vocabulary) for name in topology.regions)
+    # Which of them are near will be known when a call is made; a login for one too many does no harm.
+    expanded = (expand(scope, topology, here, lambda *_: 0.0, len(topology.sites)) for scope in scopes)
+    return tuple(dict.fromkeys(site for scope in expanded for place in scope.values() for site in sites_of(place)))
 
 
 async def _ask(delivery: Delivery, here: Site, site: str, request: Request) -> Outcome:

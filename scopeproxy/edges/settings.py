@@ -108,6 +108,14 @@ def _own_services(place: Place, value: Any) -> dict[str, OwnService]:
     return {name: OwnService(name, **fields) for name, fields in _OWN_SERVICES(place, value).items()}
 
 
+def _named_scope(place: Place, value: Any) -> dict[str, str]:
+    """A scope, or one with the region under which catalogs offer it."""
+    if isinstance(value, dict) and "scope" in value:
+        found: dict[str, str] = _NAMED_SCOPE(place, value)
+        return found
+    return {"scope": _scope(place, value)}
+
+
 def _scope(place: Place, value: Any) -> str:
     """The text of a scope, or a mapping of services to expressions, which is what YAML makes of one without quotes."""
     if not isinstance(value, dict):
@@ -181,6 +189,7 @@ _SITE = section(
     }
 )
 _ROUND_TRIP = section({"between": _pair, "rtt": values.delay}, required=("between", "rtt"))
+_NAMED_SCOPE = section({"scope": _scope, "region": values.text}, required=("scope",))
 _OWN_SERVICES = items(section({"fault": values.one_of(FAULTS)}), _own_name)
 _LINK = section(
     {
@@ -197,7 +206,7 @@ KEYS: dict[str, Reader] = {
     "sites": _sites,
     "rtt": _round_trips,
     "services": _own_services,
-    "scopes": items(_scope, values.text),
+    "scopes": items(_named_scope, values.name),
     "network_constraints": each(_link),
     "proxy": _PROXY,
 }

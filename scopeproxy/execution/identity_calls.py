@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -30,11 +30,17 @@ from scopeproxy.planning.planner import check
 _ANSWER_LIMIT = 4 * 1024 * 1024
 _LOGIN_LIMIT = 64 * 1024
 _TOKENS = "/v3/auth/tokens"
+# Whose login is for work at its own site: the scope of that work comes with each call.
+_SERVICE_ROLES = frozenset({"service"})
 _WITH_CATALOG = frozenset({_TOKENS, "/v3/auth/catalog"})
 
 
 class IdentityCalls:
-    """Logins, validations and revocations at one site's proxy."""
+    """Logins, validations and revocations at one site's proxy.
+
+    `published`: the sites of the scopes that are offered as regions.  Who chooses one of these has logged in without a
+    scope, so each login is made there too.
+    """
 
     def __init__(
         self,
@@ -46,11 +52,13 @@ class IdentityCalls:
         validator: Validator,
         sign_in: SignIn,
         strategy: LoginStrategy,
+        published: Sequence[str] = (),
     ) -> None:
         self._topology, self._here, self._delivery, self._carriers = topology, here, delivery, carriers
         self._ledger, self._validator, self._sign_in, self._strategy = ledger, validator, sign_in, strategy
         proxy = topology.sites[here].proxy
         self._rewrites, self._patience = proxy.catalog == "rewrite", proxy.timeouts.total
+        self._published = [site for site in published if "identity" in topology.sites[site].services]
 
     async def identity(self, token: Token) -> Identity | None:
         """Who a client's token speaks for, as its issuer says; None when nobody can tell just now."""
@@ -63,6 +71,12 @@ class IdentityCalls:
     async def unscoped(self, found: Found, travel: Travel) -> Reply:
         """A call without a scope: this site's keystone answers it."""
         request = await self.untagged(found.request)
+        if self._published and not travel.signed and classify(request).kind is Kind.LOGIN:
+            ask = partial(self._ask_whole, travel)
+            logged = await self._sign_in.log_in(request, (self._here,), self._published, ask, _SERVICE_ROLES)
+            if isinstance(logged.answer, Unreached):
+                raise _lost(self._here, logged.answer)
+            return logged.answer
         return await self._ask_issuer(self._here, request, found, travel)
 
     async def untagged(self, request: Request) -> Request:
@@ -149,7 +163,7 @@ class IdentityCalls:
             return speaking
         outcome = await self._ask(travel, issuer, speaking)
         if isinstance(outcome, Unreached):
-            raise SiteFailure(f"keystone at {issuer}: {outcome.why}", 504 if outcome.sent else 502)
+            raise _lost(issuer, outcome)
         path = request.path.rstrip("/")
         if request.method == "DELETE" and outcome.ok and path == _TOKENS and found.subject:
             await self._strategy.revoke(found.subject.fingerprint)
@@ -167,6 +181,10 @@ class IdentityCalls:
         if body == whole.body:
             return whole
         return replace(whole, body=body, headers=with_header(whole.headers, "Content-Length", str(len(body))))
+
+
+def _lost(issuer: str, outcome: Unreached) -> SiteFailure:
+    return SiteFailure(f"keystone at {issuer}: {outcome.why}", 504 if outcome.sent else 502)
 
 
 def _every_site(locations: Iterable[Location]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""How a scope and its options travel in headers: `X-Scope` and `X-Scope-Options`, both printable ASCII."""
+"""How a scope and its options travel: in `X-Scope` and `X-Scope-Options`, both printable ASCII, and in paths."""
 
 from __future__ import annotations
 
@@ -39,13 +39,21 @@ def from_header(value: str) -> str:
     return _decoded(value) if "%" in value else value
 
 
+def from_segment(segment: str) -> str:
+    """The text that one segment of a raw path stands for; ScopeError where the encoding is wrong."""
+    if len(segment) > 3 * MOST_BYTES:
+        raise ScopeError(f"the path holds {len(segment):,} characters; a scope has at most {MOST_BYTES:,} bytes")
+    return _decoded(segment)
+
+
 def _decoded(value: str) -> str:
     if (bad := _BAD_PERCENT.search(value)) is not None:
         raise _at(value, bad.start(), "'%' begins a percent-encoded byte of two hexadecimal digits; '%' itself is %25")
     try:
         return unquote_to_bytes(value).decode()
-    except UnicodeDecodeError as mistake:
-        raise _at(value, value.index("%"), "the bytes that are percent-encoded are not UTF-8") from mistake
+    except UnicodeError as mistake:
+        place = max(value.find("%"), 0)
+        raise _at(value, place, "the bytes that are percent-encoded are not UTF-8") from mistake
 
 
 def _at(value: str, offset: int, message: str) -> ScopeError:

@@ -183,13 +183,15 @@ class OwnService:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """All sites.  `rtt`: declared round trips, by the pair of names in alphabetical order; `scopes`: named scopes."""
+    """All sites.  `rtt`: declared round trips, by the pair of names in alphabetical order; `scopes`: named scopes;
+    `regions`: those of them that catalogs offer as a region, name to region."""
 
     sites: Mapping[str, Site]
     rtt: Mapping[tuple[str, str], float] = field(default_factory=dict)
     own_services: Mapping[str, OwnService] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
     links: tuple[LinkConstraint, ...] = ()
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Site]:
         return iter(self.sites.values())

@@ -1,14 +1,17 @@
-"""The catalog that a client sees: endpoints of one site become those of another, backs become fronts."""
+"""The catalog that a client sees: endpoints of one site become those of another, backs become fronts; and, for
+clients that cannot add a header, fronts become paths that hold a scope."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from scopeproxy.lang.vocabulary import openstack_services
 from scopeproxy.model.topology import Site, Url
+from scopeproxy.planning.scoped_paths import ROOT, Prefix
 
 Entry = dict[str, Any]
 Catalog = list[Entry]
@@ -52,15 +55,72 @@ def rewrite_token_answer(body: bytes, from_site: Site, to_site: Site) -> bytes:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return body
+    if not change_catalog(
+        document, lambda found: rewrite_catalog(backs_to_fronts(found, from_site), from_site, to_site)
+    ):
+        return body
+    return json.dumps(document).encode()
+
+
+def change_catalog(document: Any, change: Callable[[Catalog], Catalog]) -> bool:
+    """Change the catalog of a token or catalog answer, in place; False where there is none, or nothing to change."""
     holder = document.get("token", document) if isinstance(document, dict) else None
     catalog = holder.get("catalog") if isinstance(holder, dict) else None
     if not isinstance(holder, dict) or not isinstance(catalog, list) or not all(map(_is_entry, catalog)):
-        return body
-    rewritten = rewrite_catalog(backs_to_fronts(catalog, from_site), from_site, to_site)
-    if rewritten == catalog:
-        return body
-    holder["catalog"] = rewritten
-    return json.dumps(document).encode()
+        return False
+    changed = change(catalog)
+    if changed == catalog:
+        return False
+    holder["catalog"] = changed
+    return True
+
+
+def under_prefix(catalog: Catalog, site: Site, prefix: Prefix) -> Catalog:
+    """The catalog of a site with what is under its fronts, or backs, put under a prefix; all else stays."""
+    fronts = {service: endpoint.front for service, endpoint in site.services.items()}
+
+    def moved(entry: Entry, endpoint: Entry) -> Entry:
+        found = _below_front(entry, endpoint, fronts)
+        return {**endpoint, "url": prefix.root(found[0]) + found[1]} if found else endpoint
+
+    return _each(backs_to_fronts(catalog, site), moved)
+
+
+def with_regions(catalog: Catalog, site: Site, regions: Mapping[str, str]) -> Catalog:
+    """The catalog of a site with its services once more in other regions, under scopes.  `regions`: the region of
+    each path of a scope.
+
+    They stand behind the site's own: who asks for no region takes the first.  A region that is there already stays.
+    """
+    there = {endpoint.get("region") for entry in catalog for endpoint in entry["endpoints"]}
+    new = {path: region for path, region in regions.items() if region not in there}
+    fronts = {service: endpoint.front for service, endpoint in site.services.items()}
+
+    def published(entry: Entry, endpoint: Entry) -> Iterator[Entry]:
+        found = _below_front(entry, endpoint, fronts)
+        if found is None or endpoint.get("region", site.region) != site.region:
+            return
+        service, rest = found
+        for path, region in new.items():
+            root = Prefix(fronts[service].origin, path).root(service)
+            named: Entry = {key: region for key in ("region", "region_id") if key in endpoint}
+            if "id" in endpoint:
+                named["id"] = hashlib.sha256(f"{endpoint['id']} {region}".encode()).hexdigest()[:32]
+            yield {**endpoint, **named, "url": root + rest}
+
+    return [
+        {
+            **entry,
+            "endpoints": [*entry["endpoints"], *(new for old in entry["endpoints"] for new in published(entry, old))],
+        }
+        for entry in catalog
+    ]
+
+
+def _below_front(entry: Entry, endpoint: Entry, fronts: Mapping[str, Url]) -> tuple[str, str] | None:
+    """The service under whose front an endpoint is, and the rest; None also for one that is under a scope already."""
+    found = _under(str(endpoint.get("url", "")), fronts, str(entry.get("type", "")))
+    return None if found is None or found[1].startswith(f"{ROOT}/") else found
 
 
 def _is_entry(entry: Any) -> bool:

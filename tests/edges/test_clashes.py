@@ -127,6 +127,56 @@ def test_named_scopes_are_read() -> None:
     assert told[0] == ("scopes", "bad")
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("A", "'A' is a site: a path that names it means that site, and not a scope"),
+        ("~a", "in a path, '~' stands before a name in hexadecimal digits; name it otherwise"),
+        ("image:A", "the name reads as a scope itself; name it otherwise"),
+        ("(A)", "the name reads as a scope itself; name it otherwise"),
+    ],
+)
+def test_the_name_of_a_scope_means_nothing_else(name: str, told: str) -> None:
+    topology = Topology({"A": site("A", image=end(H))}, scopes={name: "{image: A}"})
+    assert list(clashes(topology, vocabulary(topology))) == [(("scopes", name), told)]
+
+
+def test_a_scope_that_finds_no_site_is_a_mistake() -> None:
+    topology = Topology({"A": site("A", image=end(H))}, scopes={"none": "nova: all(*)"})
+    (told,) = clashes(topology, vocabulary(topology))
+    assert told == (("scopes", "none"), "all(*): no site is left for compute: none of A has it")
+
+
+def test_a_region_belongs_to_one_site_or_scope() -> None:
+    scopes = {"one": "{image: A}", "two": "{image: A}", "three": "{image: A}"}
+    regions = {"one": "A", "two": "Both", "three": "Both"}
+    topology = Topology({"A": site("A", image=end(H))}, scopes=scopes, regions=regions)
+    assert list(clashes(topology, vocabulary(topology))) == [
+        (("scopes", "one", "region"), "'A' is the region of A; a scope is offered as a region of its own"),
+        (
+            ("scopes", "three", "region"),
+            "'Both' is the region of the scope two; a scope is offered as a region of its own",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/scope", "/scope/image"])
+def test_no_front_is_where_scopes_in_paths_are(path: str) -> None:
+    assert found(site("A", image=end(f"{H}{path}"))) == [
+        "sites.A.services.image.front: below /scope are scopes in paths (/scope/<name or expression>/<service>/…); "
+        "give the front another path"
+    ]
+    assert found(site("A", image=end(f"{H}/scopes"))) == []
+
+
+def test_a_scope_named_like_a_version_is_suspicious() -> None:
+    topology = Topology({"A": site("A", image=end(H))}, scopes={"prov1": "{image: A}", "fine": "{image: A}"})
+    assert warnings(topology) == [
+        "'prov1' is a scope with 'v1' in its name: gophercloud and Terraform take that for an API's version when it "
+        "stands in a path"
+    ]
+
+
 def test_a_group_that_a_site_hides_is_suspicious() -> None:
     a, b = (
         replace(site("A", image=end("https://a")), labels={"city": "A"}),

@@ -77,7 +77,11 @@ rtt: [{between: [Paris, Corte], rtt: 15ms}]
 services:
   docs: {fault: glance}
   wiki:
-scopes: {everywhere: "nova: all(*)", plain: {nova: Paris&Corte}}
+scopes:
+  everywhere: "nova: all(*)"
+  plain: {nova: Paris&Corte}
+  both: {scope: {nova: Paris&Corte}, region: Both}
+  one: {scope: "nova: Paris"}
 network_constraints: [{src: Paris, dst: Corte, delay: 15ms, rate: 1Gbit, loss: 1%, symmetric: false}]
 proxy:
   state: "sqlite:///state/{site}.db?timeout=3"
@@ -105,7 +109,9 @@ def test_every_key_is_read() -> None:
     topology = parsed(EVERYTHING)
     assert topology.rtt == {("Corte", "Paris"): 0.015}
     assert topology.own_services == {"docs": OwnService("docs", "glance"), "wiki": OwnService("wiki")}
-    assert topology.scopes == {"everywhere": "nova: all(*)", "plain": '{"nova": "Paris&Corte"}'}
+    two = '{"nova": "Paris&Corte"}'
+    assert topology.scopes == {"everywhere": "nova: all(*)", "plain": two, "both": two, "one": "nova: Paris"}
+    assert topology.regions == {"both": "Both"}
     assert topology.links == (LinkConstraint("Paris", "Corte", 0.015, 125_000_000.0, 0.01, False),)
     assert topology.shared("identity", "Paris", "Corte")
     paris = topology.sites["Paris"].proxy
@@ -220,6 +226,18 @@ BROKEN = {
     ],
     SITES + "scopes: {two: {nova: []}}": [
         'sites.yaml:11: scopes.two: a scope is expected, in quotes, such as "{nova: Paris, glance: Corte}"'
+    ],
+    SITES + "scopes: {two: {scope: {nova: Paris}, regoin: Two}}": [
+        "sites.yaml:11: scopes.two.regoin: unknown key 'regoin'; did you mean 'region'?"
+    ],
+    SITES + "scopes: {Paris: 'keystone: Paris', '..': 'keystone: Paris'}": [
+        "sites.yaml:11: scopes.\"..\": '..' cannot be a name: no ',', no '=', no space at its ends, and not '*', '.' "
+        "or '..'",
+        "sites.yaml:11: scopes.Paris: 'Paris' is a site: a path that names it means that site, and not a scope",
+    ],
+    SITES + "scopes: {two: {scope: 'keystone: Paris', region: corsica-1}}": [
+        "sites.yaml:11: scopes.two.region: 'corsica-1' is the region of Corte; "
+        "a scope is offered as a region of its own"
     ],
     SITES + "proxy: {trust: [Rome]}": ["sites.yaml:11: proxy.trust[0]: unknown site 'Rome'; choose from Corte, Paris"],
     SITES + "proxy: {trust: Paris}": ["sites.yaml:11: proxy.trust: a list is expected, in brackets, not 'Paris'"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scopeproxy.edges.doors import Door, doors
+from scopeproxy.edges.doors import Entered, doors
+from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.topology import Address, Endpoint, Site, Url
 
 FRONT = Address("127.0.1.1", 80)
@@ -35,12 +36,13 @@ DOOR = doors(site(*(Url("http", FRONT, path) for path in ("/compute", "/compute/
     ],
 )
 def test_the_longest_path_that_ends_at_a_segment_wins(target, found):
-    assert DOOR.service(target) == found
+    entered = DOOR.service(target)
+    assert (entered and entered[:2]) == found
 
 
 def test_a_service_without_a_path_takes_all():
     door = doors(site(Url("http", FRONT)))[0]
-    assert door.service("/any//thing?x") == ("root", "/any//thing?x")
+    assert door.service("/any//thing?x") == Entered("root", "/any//thing?x")
 
 
 def test_there_is_one_door_for_each_socket():
@@ -52,4 +54,47 @@ def test_there_is_one_door_for_each_socket():
 def test_tls_is_for_the_fronts_own_socket_alone():
     behind = Address("127.0.0.1", 8443)
     assert doors(site(Url("https", FRONT)))[0].tls
-    assert doors(site(Url("https", FRONT), listen=behind)) == (Door(behind, False, (("", "root"),)),)
+    (door,) = doors(site(Url("https", FRONT), listen=behind))
+    assert (door.address, door.tls, door.scheme, door.prefixes) == (behind, False, "https", (("", "root"),))
+
+
+# ---- scopes in paths
+
+
+NOVA = Site(
+    "Paris", "Paris", {"compute": Endpoint(Url("http", FRONT)), "image": Endpoint(Url("http", FRONT, "/image"))}
+)
+OWN = Site("Paris", "Paris", {"docs": Endpoint(Url("http", FRONT)), "wiki": Endpoint(Url("http", FRONT, "/wiki"))})
+
+
+@pytest.mark.parametrize(
+    ("target", "service", "below"),
+    [
+        ("/scope/Corte/compute/v2.1/servers?limit=1", "compute", "/v2.1/servers?limit=1"),
+        ("/scope/Corte/nova", "compute", "/"),
+        ("/scope/%7Bnova:Paris%7D/glance/", "image", "/"),
+        ("/scope/Corte/image/scope/a/compute/b%2F", "image", "/scope/a/compute/b%2F"),
+    ],
+)
+def test_every_door_leads_to_every_service_below_a_scope(target, service, below):
+    entered = doors(NOVA)[0].service(target)
+    assert entered[:2] == (service, below)
+    assert entered.path.scope == target.split("/")[2]
+
+
+@pytest.mark.parametrize(
+    "target", ["/scope", "/scope/", "/scope/Corte", "/scope/Corte/v3/servers", "/scope//", "/scope?x"]
+)
+def test_half_a_scope_in_a_path_leads_nowhere_and_a_hint_tells_how_it_is_whole(target):
+    (door,) = doors(NOVA)
+    assert door.service(target) is None
+    hint = "; a scope in a path is /scope/<name or expression>/<service>/…, and the services here are compute, image"
+    assert door.hint(target) == hint
+    assert door.hint("/scoped") == ""
+
+
+def test_an_application_of_ones_own_keeps_its_paths_below_scope():
+    words = Vocabulary(own=frozenset({"docs", "wiki"}))
+    (door,) = doors(OWN, words)
+    assert door.service("/scope/of/work") == Entered("docs", "/scope/of/work")
+    assert door.service("/scope/of/wiki/work")[:2] == ("wiki", "/work")

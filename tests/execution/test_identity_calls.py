@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scopeproxy.model.identity import Token
@@ -54,3 +56,62 @@ async def test_a_revoked_token_speaks_for_nobody(cloud):
     await cloud.use(validated_within=0.0)
     identity = cloud.apps["Paris"].house.journey._identity
     assert await identity.identity(Token(token)) is None
+
+
+# ---- scopes that are published as regions
+
+
+def logins(records):
+    return sorted(r.site for r in records if r.service == "keystone" and r.method == "POST")
+
+
+@pytest.fixture
+async def publishing(cloud):
+    """Every site offers the images of Paris and Corte as a region."""
+    topology = cloud.topology
+    await cloud.serve(replace(topology, scopes={"two": "glance: Paris&Corte"}, regions={"two": "Two"}))
+    return cloud
+
+
+async def test_a_login_without_a_scope_covers_the_sites_of_what_is_published(publishing):
+    mark = publishing.mark()
+    answer = await publishing.log_in()
+    assert answer.status == 201
+    assert logins(publishing.seen(mark)) == ["Corte", "Paris"]
+    assert not [name for name in answer.headers if name.startswith("x-scope")]
+    listed = await publishing.call(
+        "Paris", "image", "GET", "/v2/images", scope="glance: Paris&Corte", token=answer.token
+    )
+    assert (listed.status, listed.sites) == (200, {"Paris": "200", "Corte": "200"})
+    mark = publishing.mark()
+    auth = {"identity": {"methods": ["token"], "token": {"id": answer.token}}}
+    again = await publishing.call("Paris", "identity", "POST", "/v3/auth/tokens", body={"auth": auth})
+    assert again.status == 201
+    assert logins(publishing.seen(mark)) == ["Corte", "Paris"]
+
+
+async def test_a_site_that_is_down_does_not_keep_anybody_from_logging_in(publishing):
+    publishing.emulated.links.cut("Paris", "Corte")
+    assert (await publishing.log_in()).status == 201
+    assert (await publishing.log_in(password="wrong")).status == 401
+    await publishing.emulated.site("Paris").misbehave("identity", "refuse")
+    refused = await publishing.log_in()
+    assert refused.status == 502
+    assert "keystone at Paris" in refused.json["error"]["message"]
+
+
+async def test_a_service_logs_in_at_its_own_site_alone(publishing):
+    directory = publishing.emulated.site("Paris").keystone.directory
+    project = directory.named("projects", "demo")["id"]
+    role = directory.named("roles", "service")["id"]
+    directory.grant(directory.named("users", "alice")["id"], role, ("project", project))
+    mark = publishing.mark()
+    assert (await publishing.log_in()).status == 201
+    assert logins(publishing.seen(mark)) == ["Paris"]
+
+
+async def test_where_logins_are_not_how_tokens_are_had_none_is_made_elsewhere(publishing):
+    await publishing.use(tokens=("home",))
+    mark = publishing.mark()
+    assert (await publishing.log_in()).status == 201
+    assert logins(publishing.seen(mark)) == ["Paris"]

@@ -6,7 +6,15 @@ import json
 from typing import Any
 
 from scopeproxy.model.topology import Address, Endpoint, Site, Url
-from scopeproxy.planning.catalog import backs_to_fronts, rewrite_catalog, rewrite_token_answer
+from scopeproxy.planning.catalog import (
+    backs_to_fronts,
+    change_catalog,
+    rewrite_catalog,
+    rewrite_token_answer,
+    under_prefix,
+    with_regions,
+)
+from scopeproxy.planning.scoped_paths import Prefix
 
 
 def url(host: str, port: int, path: str = "") -> Url:
@@ -102,3 +110,58 @@ def test_other_answers_stay_byte_for_byte() -> None:
         b'{"token": {"catalog": [{"endpoints": 1}]}}',
     ):
         assert rewrite_token_answer(body, PARIS, CORTE) is body
+
+
+# ---- for clients that cannot add a header
+
+
+def test_a_catalog_is_put_under_a_prefix() -> None:
+    catalog = [
+        entry("compute", "http://127.0.1.1:8774/v2.1", "http://127.0.1.1:18774/v2.1"),
+        entry("volumev3", "http://127.0.1.1/volume/v3/abc"),
+        entry("metering", "http://elsewhere/"),
+        entry("image", "http://127.0.1.1:9292/scope/other/image"),
+    ]
+    prefixed = under_prefix(catalog, PARIS, Prefix("http://127.0.1.1:8774", "/scope/a"))
+    assert urls(prefixed) == [
+        *["http://127.0.1.1:8774/scope/a/compute/v2.1"] * 2,
+        "http://127.0.1.1:8774/scope/a/block-storage/v3/abc",
+        "http://elsewhere/",
+        "http://127.0.1.1:9292/scope/other/image",
+    ]
+    assert {endpoint["region"] for one in prefixed for endpoint in one["endpoints"]} == {"Paris"}
+
+
+def test_regions_stand_behind_the_sites_own_endpoints() -> None:
+    catalog = [entry("compute", "http://127.0.1.1:8774/v2.1"), entry("metering", "http://elsewhere/")]
+    catalog[1]["endpoints"].append({"id": "f", "region": "Rome", "url": "http://127.0.1.1:8774/v2.1"})
+    found = with_regions(catalog, PARIS, {"/scope/~6162": "Everywhere", "/scope/both": "Both"})
+    assert [[(one["region"], one["url"]) for one in each["endpoints"]] for each in found] == [
+        [
+            ("Paris", "http://127.0.1.1:8774/v2.1"),
+            ("Everywhere", "http://127.0.1.1:8774/scope/~6162/compute/v2.1"),
+            ("Both", "http://127.0.1.1:8774/scope/both/compute/v2.1"),
+        ],
+        [("Paris", "http://elsewhere/"), ("Rome", "http://127.0.1.1:8774/v2.1")],
+    ]
+    ids = [one["id"] for one in found[0]["endpoints"]]
+    assert len(set(ids)) == 3
+    assert found == with_regions(catalog, PARIS, {"/scope/~6162": "Everywhere", "/scope/both": "Both"})
+    assert found[0]["endpoints"][1]["region_id"] == "Everywhere"
+    assert found[0]["endpoints"][1]["interface"] == "public"
+
+
+def test_a_region_that_keystone_has_already_is_not_there_twice() -> None:
+    catalog = [entry("compute", "http://127.0.1.1:8774/v2.1")]
+    catalog[0]["endpoints"].append({"id": "f", "region": "Everywhere", "url": "http://x/"})
+    assert with_regions(catalog, PARIS, {"/scope/everywhere": "Everywhere"}) == catalog
+
+
+def test_what_holds_no_catalog_is_not_changed() -> None:
+    for document in (None, [], {}, {"token": []}, {"catalog": 1}, {"catalog": [{"endpoints": [1]}]}, {"catalog": []}):
+        assert not change_catalog(
+            document, lambda catalog: [*catalog, {"type": "x", "endpoints": []}] if catalog else []
+        )
+    token: dict[str, Any] = {"token": {"catalog": [entry("compute", "x")]}}
+    assert change_catalog(token, lambda catalog: [])
+    assert token == {"token": {"catalog": []}}

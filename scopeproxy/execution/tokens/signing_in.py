@@ -54,10 +54,18 @@ class SignIn:
         self._validator, self._metrics, self._now = validator, metrics, now
         self._in_flight: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def log_in(self, request: Request, at: Sequence[str], cover: Sequence[str], ask: Ask) -> LoggedIn:
+    async def log_in(
+        self,
+        request: Request,
+        at: Sequence[str],
+        cover: Sequence[str],
+        ask: Ask,
+        stay: frozenset[str] = frozenset(),
+    ) -> LoggedIn:
         """A client's login under a scope: at the first of `at` that answers, then at all of `cover`.
 
-        `ask` makes one unscoped call to a site on the client's behalf, and reads its answer.
+        `ask` makes one unscoped call to a site on the client's behalf, and reads its answer.  Who has one of the roles
+        `stay` is logged in nowhere else.
         """
         assert isinstance(request.body, Held)
         first = await self._first(request, at, ask)
@@ -70,7 +78,7 @@ class SignIn:
             return LoggedIn(first, (first,))
         token = Token(value)
         self._validator.vouched(token, identity, first.site)
-        others = [site for site in cover if site != first.site]
+        others = [] if identity.roles & stay else [site for site in cover if site != first.site]
         results = await self._everywhere(body, answer, others, ask)
         sites: dict[str, SiteToken | FailedLogin] = {first.site: SiteToken(first.site, token, identity)}
         sites.update(results)
