@@ -26,7 +26,7 @@ from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
 from scopeproxy.planning import merging, references, rules, verdicts
 from scopeproxy.planning.intent import GENERAL, ROWS, Kind, classify
-from scopeproxy.planning.lists import NATURAL
+from scopeproxy.planning.items import NATURAL
 from scopeproxy.planning.plan import AllOf, Refuse, Work
 from scopeproxy.planning.planner import NEGOTIATED, make_plan
 from scopeproxy.planning.sorting import ASCENDING

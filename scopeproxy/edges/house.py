@@ -23,6 +23,7 @@ from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.journey import Journey
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.tokens.broker import Broker, Strategy
 from scopeproxy.execution.tokens.lending import Lending
@@ -100,6 +101,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
+        Pages(topology, lasting.ledger),
     )  # fmt: skip
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
     first_time = lasting.ledger.first_time if lasting.several else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from scopeproxy.execution.reading import collect, discard, unread, within
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning import merging
 from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.items import is_whole
+from scopeproxy.planning.joining import how_many, pages_of_one
 from scopeproxy.planning.plan import Call, Work
 
 Forward = Callable[[Call], Awaitable[Outcome]]
@@ -101,11 +104,13 @@ class Asking:
         return whole
 
     async def _all_pages(self, call: Call, first: Reply) -> Outcome:
-        """A list to its end, when the site breaks it into pages although nobody asked for that."""
+        """A list to its end, when the site breaks it into pages although nobody asked for that; or as much of it as a
+        page of ours takes, when the site gives less at once."""
         work, pages, target = self._work, [first], merging.next_page(first, call.request, self._work.prefixes)
+        most = self._most()
         seen = {call.request.target}
-        size = len(first.body)
-        while target is not None:
+        size, count = len(first.body), how_many(first, work.intent)
+        while target is not None and count < most:
             if target in seen or len(pages) >= MAX_PAGES or size > self._body_limit:
                 return Unreached(first.site, True, f"its list does not end after {len(pages)} pages")
             seen.add(target)
@@ -117,5 +122,13 @@ class Asking:
                 return unread(page, self._body_limit)
             pages.append(page)
             size += len(page.body)
+            count += how_many(page, work.intent)
             target = merging.next_page(page, request, work.prefixes)
-        return first if len(pages) == 1 else merging.merge(work.request, work.intent, pages).reply
+        return first if len(pages) == 1 else pages_of_one(work.request, work.intent, pages, target)
+
+    def _most(self) -> float:
+        """How many items of a site are wanted.  Backwards one page is: its links lead the other way."""
+        turn = self._work.turn
+        if turn is None or turn.paging.limit is None or is_whole(self._work.request, self._work.intent):
+            return math.inf
+        return 0 if turn.paging.backwards else turn.paging.limit

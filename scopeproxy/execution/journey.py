@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from scopeproxy.errors import CallerError, LoopDetected, NotYet, ScopeProxyError, SiteFailure
 from scopeproxy.execution.bodies import Kept, hold
@@ -19,6 +20,7 @@ from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.runner import Result, run
 from scopeproxy.execution.telling import Arrival as Arrival
@@ -61,11 +63,13 @@ class Journey:
         metrics: Metrics,
         records: Records,
         affinity: Affinity,
+        pages: Pages,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
         self._delivery, self._carriers, self._calling = delivery, carriers, calling
-        self._identity, self._health, self._metrics, self._affinity = identity, health, metrics, affinity
+        self._identity, self._health, self._metrics = identity, health, metrics
+        self._affinity, self._pages = affinity, pages
         self._telling = Telling(topology, here, metrics, records, now)
         self._settings = topology.sites[here].proxy
 
@@ -148,9 +152,22 @@ class Journey:
         caller = await self._caller(work, found, deadline)
         story.project = caller.project_id if caller else None
         work = self._with_affinity(work, caller)
+        work = await self._pages.turn(
+            work, _project(caller), self._root(work, travel), partial(self._ask, work, found, travel)
+        )
         plan = make_plan(work, self._topology, _own_ids(caller))
         story.plan = str(plan)
-        return await self._run(work, plan, found, travel, caller)
+        result = await self._run(work, plan, found, travel, caller)
+        await self._pages.keep(work, _project(caller), result.turned)
+        return result
+
+    def _root(self, work: Work, travel: Travel) -> str:
+        """The URL under which the client knows the service, for links of our own."""
+        endpoint = self._topology.sites[self._here].services.get(work.request.service)
+        return f"{travel.scheme}://{travel.host}{endpoint.front.path if endpoint else ''}"
+
+    async def _ask(self, work: Work, found: Found, travel: Travel, call: Call) -> Outcome:
+        return await self._calling.call(call, found, travel, work.intent)
 
     async def _run(self, work: Work, plan: Plan, found: Found, travel: Travel, caller: Identity | None) -> Result:
         if travel.deadline is not None:

@@ -158,6 +158,16 @@ class Ledger:
         """Forget a login and return what was held, so that the caller can revoke it at the sites."""
         return self._current(await self._write(partial(rows.drop_login, self._safe, fingerprint)))
 
+    # ---- lists over several sites
+
+    async def keep_page(self, key: str, positions: str, expires: float) -> None:
+        """Keep how far a list was told, by what the client's next marker stands for."""
+        await self._write(partial(rows.put_page, key, positions, expires))
+
+    async def page(self, key: str) -> str | None:
+        """How far a list was told; None when that is unknown or has expired."""
+        return await self._run(partial(rows.page, key, self._clock()))
+
     # ---- signatures
 
     async def first_time(self, mac: str, expires: float) -> bool:

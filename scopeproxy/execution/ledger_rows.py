@@ -78,7 +78,15 @@ signatures = sa.Table(
     sa.Column("mac", _digits, primary_key=True),
     sa.Column("expires", sa.Double, nullable=False, index=True),
 )
-EXPIRING = (requests, scopes, logins, site_logins, signatures)
+# How far lists over several sites were told, by what a client's next marker stands for.
+pages = sa.Table(
+    "pages",
+    schema,
+    sa.Column("key", _digits, primary_key=True),
+    sa.Column("positions", sa.Text, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False, index=True),
+)
+EXPIRING = (requests, scopes, logins, site_logins, signatures, pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,17 @@ def put_scope(digest: str, text: str, expires: float, db: sa.Connection) -> None
         db.execute(scopes.insert().values(digest=digest, text=text, expires=expires))
     elif known[1] < expires:
         db.execute(scopes.update().where(scopes.c.digest == digest).values(expires=expires))
+
+
+def put_page(key: str, positions: str, expires: float, db: sa.Connection) -> None:
+    known = db.execute(pages.update().where(pages.c.key == key).values(positions=positions, expires=expires))
+    if not known.rowcount:
+        db.execute(pages.insert().values(key=key, positions=positions, expires=expires))
+
+
+def page(key: str, now: float, db: sa.Connection) -> str | None:
+    found = db.execute(sa.select(pages.c.positions).where((pages.c.key == key) & (pages.c.expires > now))).first()
+    return None if found is None else str(found.positions)
 
 
 def _said(identity: Identity) -> list[object]:

@@ -18,6 +18,7 @@ from scopeproxy.execution.undoing import UNDONE, Undoing
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning import merging, verdicts
 from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.paging import Turned
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work, calls_of, sites_in
 from scopeproxy.planning.verdicts import Verdict
 
@@ -36,6 +37,7 @@ class Result:
     asked: tuple[Outcome, ...] = ()
     partial: tuple[str, ...] = ()
     replicas: Mapping[str, str] = field(default_factory=dict)
+    turned: Turned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class _Branch:
     parts: tuple[Outcome, ...]
     partial: tuple[str, ...] = ()
     replicas: Mapping[str, str] = field(default_factory=dict)
+    turned: Turned | None = None
 
 
 async def run(
@@ -85,7 +88,7 @@ class _Conversation:
         final = await self._tidied_up(final)
         asked, answer = self._in_scope_order(), final.answer
         if isinstance(answer, Reply):
-            return Result(self._not_to_be_repeated(answer), None, asked, final.partial, final.replicas)
+            return Result(self._not_to_be_repeated(answer), None, asked, final.partial, final.replicas, final.turned)
         return Result(None, self._failure(answer), asked, final.partial)
 
     async def break_off(self, undo: bool) -> None:
@@ -198,7 +201,7 @@ class _Conversation:
         # A site whose versions could not be had is told when its data are asked for, if it is needed for them.
         strict = work.options.strict and work.intent.kind is not Kind.DISCOVERY
         try:
-            merged = merging.merge(work.request, work.intent, parts, strict, work.shape)
+            merged = merging.merge(work.request, work.intent, parts, strict, work.shape, work.turn)
         except SiteFailure as failure:
             return _Branch(failed if work.intent.writes else Verdict.NEXT, failure, parts)
         except ScopeProxyError as refusal:
@@ -206,7 +209,7 @@ class _Conversation:
         verdict = self._judge(merged.reply)
         if work.intent.writes and (verdict is not Verdict.DONE or merged.partial):
             verdict = failed
-        return _Branch(verdict, merged.reply, parts, merged.partial, merged.replicas)
+        return _Branch(verdict, merged.reply, parts, merged.partial, merged.replicas, merged.turned)
 
     # ---- what has to be undone
 

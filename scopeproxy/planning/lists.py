@@ -1,4 +1,4 @@
-"""What a list looks like in JSON: where its items are, what makes two of them one, and where it goes on.
+"""What a list looks like in JSON: where its items are, and where it goes on.
 
 Nova, keystone, neutron and glance each have an envelope of their own; an application of one's own may answer an array,
 or an object with exactly one.
@@ -9,18 +9,15 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from scopeproxy.model.messages import Reply, Request
-from scopeproxy.model.services import SERVICES
-from scopeproxy.planning.intent import Intent
 
 Document = Any
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;]+)*)")
-_UUID = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 # Bytes that a compressed answer may unfold to: a bomb of some KiB would hold up all calls, and fill the memory.
 DECODED = 8 * 1024 * 1024
 _COUNTS = ("count", "total", "total_count")
@@ -89,8 +86,11 @@ def listing(site: str, document: Document, collection: str) -> Listing | None:
     return Listing(site, document, found[0], document[found[0]]) if len(found) == 1 else None
 
 
-def envelope(listings: Sequence[Listing], items: list[Any]) -> Document:
-    """The first site's document around all items, without its links to further pages."""
+def envelope(listings: Sequence[Listing], items: list[Any], counted: bool = False) -> Document:
+    """The first site's document around all items, without its links to further pages.
+
+    `counted`: the items are a page only, and how many there are in all is the sum of what the sites say.
+    """
     first = listings[0]
     if first.key is None:
         return items
@@ -98,7 +98,10 @@ def envelope(listings: Sequence[Listing], items: list[Any]) -> Document:
     kept[first.key] = items
     if isinstance(kept.get("links"), dict):
         kept["links"] = {**kept["links"], "next": None, "previous": None}
-    kept.update({key: len(items) for key in _COUNTS if isinstance(kept.get(key), int)})
+    for key in _COUNTS:
+        if isinstance(kept.get(key), int):
+            counts = [one.document.get(key) for one in listings]
+            kept[key] = sum(count for count in counts if isinstance(count, int)) if counted else len(items)
     # Placement's provider_summaries stand beside its list: all sites' are wanted there.
     beside = [key for key, value in kept.items() if isinstance(value, dict) and key != "links"]
     kept.update({key: _united([one.document.get(key) for one in listings]) for key in beside})
@@ -110,93 +113,22 @@ def _united(mappings: Sequence[Any]) -> dict[str, Any]:
     return {key: value for one in reversed(mappings) if isinstance(one, dict) for key, value in one.items()}
 
 
-# ---- when two items of different sites are one
-
-
-def _name(item: dict[str, Any]) -> Any:
-    return item.get("name")
-
-
-def _shared_name(item: dict[str, Any]) -> Any:
-    return item.get("name") if item.get("shared") or item.get("router:external") else None
-
-
-def _of_default_domain(item: dict[str, Any]) -> Any:
-    """The default domain is the same everywhere; of others only the names are alike."""
-    return item.get("name") if item.get("domain_id") in (None, "default") else None
-
-
-Natural = Callable[[dict[str, Any]], Any]
-
-# Catalogue-like collections: what stands for the same thing at every site has the same name there.
-NATURAL: dict[tuple[str, str], Natural] = {
-    ("compute", "flavors"): _name,
-    ("compute", "os-keypairs"): _name,
-    ("compute", "os-availability-zone"): lambda item: item.get("zoneName"),
-    ("compute", "extensions"): lambda item: item.get("alias"),
-    ("block-storage", "types"): _name,
-    ("block-storage", "os-availability-zone"): lambda item: item.get("zoneName"),
-    ("shared-file-system", "types"): _name,
-    ("identity", "roles"): _of_default_domain,
-    ("identity", "domains"): _name,
-    ("identity", "projects"): _of_default_domain,
-    ("identity", "services"): lambda item: (item.get("type"), item.get("name")),
-    ("network", "networks"): _shared_name,
-    ("network", "extensions"): lambda item: item.get("alias"),
-    ("network", "availability_zones"): lambda item: (item.get("resource"), item.get("name")),
-    ("load-balancer", "flavors"): _name,
-    ("load-balancer", "providers"): _name,
-    ("placement", "resource_classes"): _name,
-    ("placement", "traits"): _name,
-}
-
-
-def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
-    """The keys of an item, for this request: items of two sites that have one in common are the same."""
-    natural = None if intent.beneath else NATURAL.get((request.service, intent.collection))
-    if natural is None and any(key == "name" for key, _ in request.query):
-        natural = _of_default_domain if request.service == "identity" else _name
-    wrapped = _is_wrapped(request, intent)
-    ours = request.service in SERVICES
-
-    def keys(item: Any) -> Iterator[object]:
-        bare = _unwrapped(item) if wrapped else item
-        if not isinstance(bare, dict):
-            # An application of one's own may well list the same number twice.
-            if ours:
-                yield ("value", repr(bare))
-            return
-        id_ = bare.get("id") or bare.get("uuid")
-        # Flavors, and whatever an application of one's own counts at each site: 1 here is not 1 there.
-        if id_ is not None and (_UUID.match(str(id_)) or (ours and natural is None)):
-            yield ("id", str(id_))
-        if natural is not None and (name := natural(bare)) not in (None, ""):
-            yield ("name", repr(name))
-
-    return keys
-
-
-def _is_wrapped(request: Request, intent: Intent) -> bool:
-    """Whether each item stands in a mapping of one key, as nova's keypairs do: `{"keypair": {…}}`."""
-    return (request.service, intent.collection) == ("compute", "os-keypairs")
-
-
-def _unwrapped(item: Any) -> Any:
-    inner = next(iter(item.values())) if isinstance(item, dict) and len(item) == 1 else None
-    return inner if isinstance(inner, dict) else item
-
-
-def marked(item: Any, site: str, request: Request, intent: Intent) -> Any:
-    """The item with its site told; what is no object stays as it is."""
-    if not isinstance(item, dict):
-        return item
-    bare = _unwrapped(item) if _is_wrapped(request, intent) else item
-    if bare is not item:
-        return {key: {**bare, "scope_site": site} for key in item}
-    return {**item, "scope_site": site}
-
-
 # ---- where it goes on
+
+
+def linked(
+    document: Document, shapes: Sequence[Document], key: str | None, target: str, root: str, rel: str
+) -> Document:
+    """The merged document with a link (`rel`: next or previous) to a further page, in the style that the sites use.
+
+    Glance's is a target, all others are URLs; `root`: the client's URL of the service's root."""
+    if not isinstance(document, dict) or key is None:
+        return document
+    if any("first" in one or isinstance(one.get("next"), str) for one in shapes):
+        return {**document, rel: target}
+    if isinstance(document.get("links"), dict):
+        return {**document, "links": {**document["links"], rel: root + target}}
+    return {**document, f"{key}_links": [{"rel": rel, "href": root + target}]}
 
 
 def next_page(reply: Reply, request: Request, prefixes: Sequence[str] = ()) -> str | None:
@@ -216,8 +148,13 @@ def next_page(reply: Reply, request: Request, prefixes: Sequence[str] = ()) -> s
     return f"{path}?{parts.query}" if parts.query else path
 
 
+def has_link(reply: Reply, rel: str) -> bool:
+    """Whether a list's page has a link to its next, or previous, one."""
+    return any(_links(reply, rel))
+
+
 def _next_link(reply: Reply) -> str | None:
-    return next((link for link in _next_links(reply) if link), None)
+    return next((link for link in _links(reply, "next") if link), None)
 
 
 def _is_url(link: str) -> bool:
@@ -228,22 +165,18 @@ def _is_url(link: str) -> bool:
     return link.isprintable() and " " not in link
 
 
-def _next_links(reply: Reply) -> Iterator[str | None]:
+def _links(reply: Reply, rel: str) -> Iterator[str | None]:
     document = contents(reply)
     if isinstance(document, dict):
-        yield _text(document.get("next"))
+        yield _text(document.get(rel))
         for key, value in document.items():
             if _LINKS.match(key) and isinstance(value, list):
-                yield from (_text(one.get("href")) for one in value if _is_next(one))
+                yield from (_text(one.get("href")) for one in value if isinstance(one, dict) and one.get("rel") == rel)
             elif key == "links" and isinstance(value, dict):
-                yield _text(value.get("next"))
+                yield _text(value.get(rel))
     for name, value in reply.headers:
         if name.lower() == "link":
-            yield from (target for target, rest in _LINK.findall(value) if re.search(r'\brel="?next"?', rest))
-
-
-def _is_next(link: Any) -> bool:
-    return isinstance(link, dict) and link.get("rel") == "next"
+            yield from (target for target, rest in _LINK.findall(value) if re.search(rf'\brel="?{rel}"?', rest))
 
 
 def _text(value: Any) -> str | None:

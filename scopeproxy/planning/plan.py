@@ -9,6 +9,7 @@ from scopeproxy.lang.scope import Scope
 from scopeproxy.lang.wire import Options
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import Intent
+from scopeproxy.planning.paging import Turn
 
 UNSCOPED = Scope()
 
@@ -63,7 +64,8 @@ class Work:
     """One scoped call on its way: what was asked, what it means, and under which scope (selectors expanded).
 
     `entry` is the site whose proxy decides.  `policy`: what becomes of a create that only some sites did; `shape`: of
-    the faults of a service of the deployment's own; `prefixes`: paths that links in answers may begin with.
+    the faults of a service of the deployment's own; `prefixes`: paths that links in answers may begin with; `turn`: the
+    page of a list over several sites that is wanted.
     """
 
     request: Request
@@ -75,6 +77,7 @@ class Work:
     quota_moves_on: bool = False
     shape: str | None = None
     prefixes: tuple[str, ...] = ()
+    turn: Turn | None = None
 
 
 def calls_of(plan: Plan) -> tuple[Call, ...]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from scopeproxy.errors import LoopDetected, NotYet, ScopeProxyError
 from scopeproxy.lang.scope import EVERY_SERVICE, And, At, Location, Or, Scope, Selector, all_of, sites_of
+from scopeproxy.model.messages import Request
 from scopeproxy.model.services import needs, row
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.items import is_whole
 from scopeproxy.planning.merging import require_mergeable
+from scopeproxy.planning.paging import Position, at, bare_target, left
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
 from scopeproxy.planning.references import advice, foreign_references
 from scopeproxy.planning.rules import narrow_substrates, refuse, spread
@@ -53,6 +57,8 @@ def _check_built(work: Work) -> None:
 
 
 def _plan(work: Work, topology: Topology, own_ids: frozenset[str]) -> Plan:
+    if work.turn is not None and work.turn.positions:
+        return AllOf(tuple(_call(work, topology, own_ids, one.site) for one in left(work.turn)))
     location = where(work)
     if work.intent.kind is Kind.DISCOVERY and work.request.service in NEGOTIATED:
         location = all_of(At(site) for site in sites_of(location))
@@ -75,7 +81,17 @@ def _call(work: Work, topology: Topology, own_ids: frozenset[str], site: str) ->
     foreign = foreign_references(work.request, work.scope, work.entry, site, own_ids)
     if foreign:
         raise NotYet(f"scope: {advice(foreign[0], site)}")
-    return Call(site, work.request, narrowed(work.scope, work.request.service, site, topology))
+    return Call(site, _turned(work, site), narrowed(work.scope, work.request.service, site, topology))
+
+
+def _turned(work: Work, site: str) -> Request:
+    """The request for a site's part of a page: what is beyond its own marker, or else the whole list."""
+    if work.turn is None:
+        return work.request
+    if is_whole(work.request, work.intent):
+        return replace(work.request, target=bare_target(work.request.target))
+    known = {one.site: one for one in work.turn.positions}
+    return at(work.request, known.get(site, Position(site)), work.turn.paging)
 
 
 def narrowed(scope: Scope, service: str, site: str, topology: Topology) -> Scope:

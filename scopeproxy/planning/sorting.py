@@ -45,10 +45,11 @@ def interleaved(sites: Sequence[Sequence[Item]], by: Sequence[By]) -> list[Item]
     """The sites' items in one order; equal ones in scope order."""
     if not by:
         return [item for items in sites for item in items]
-    return list(heapq.merge(*sites, key=cmp_to_key(lambda one, other: _compare(one, other, by))))
+    return list(heapq.merge(*sites, key=cmp_to_key(lambda one, other: compare(one, other, by))))
 
 
-def _compare(one: Item, other: Item, by: Sequence[By]) -> int:
+def compare(one: Item, other: Item, by: Sequence[By]) -> int:
+    """Below 0, 0, above 0: whether one comes before, with, or after the other.  What cannot be compared is equal."""
     for key, descending in by:
         a, b = _value(one, key), _value(other, key)
         if a == b or not _comparable(a, b):

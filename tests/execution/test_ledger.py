@@ -319,11 +319,11 @@ async def test_a_purge_drops_what_has_expired_and_nothing_else(ledger, other, cl
     await ledger.remember_login(replace(LOGIN, fingerprint="f2", identity=replace(LOGIN.identity, expires=NOW + 1)))
     await ledger.remember_login(LOGIN)
     assert await ledger.purge() == 0
-    assert ledger.describe() == {"requests": 6, "scopes": 2, "logins": 2, "site_logins": 4, "signatures": 0}
+    assert ledger.describe() == {"requests": 6, "scopes": 2, "logins": 2, "site_logins": 4, "signatures": 0, "pages": 0}
 
     clock.now = NOW + 1
     assert await other.purge() == 5 + 1 + 1 + 2
-    assert other.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2, "signatures": 0}
+    assert other.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2, "signatures": 0, "pages": 0}
     assert await other.request(lasting.id) == lasting
     assert await other.login(CLIENT.fingerprint) == LOGIN
     assert await other.purge() == 0
@@ -342,7 +342,14 @@ async def test_everything_survives_a_restart(url):
         assert await ledger.request(known.id) == known
         assert await ledger.scope_of("d1") == "{image: Corte}"
         assert await ledger.login(CLIENT.fingerprint) == LOGIN
-        assert ledger.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2, "signatures": 0}
+        assert ledger.describe() == {
+            "requests": 1,
+            "scopes": 1,
+            "logins": 1,
+            "site_logins": 2,
+            "signatures": 0,
+            "pages": 0,
+        }
 
 
 async def test_no_token_is_on_disk_in_the_clear(ledger, tmp_path):

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from scopeproxy.model.messages import Reply, Request, json_reply
-from scopeproxy.planning.intent import classify
-from scopeproxy.planning.lists import DECODED, contents, envelope, flaw, listing, marked, next_page
+from scopeproxy.planning.lists import DECODED, contents, envelope, flaw, has_link, linked, listing, next_page
 
 
 @pytest.mark.parametrize(
@@ -46,21 +45,6 @@ def test_what_stands_beside_the_items_is_united_whatever_its_shape() -> None:
     ]
     found = [part for document in documents if (part := listing("Paris", document, "pages"))]
     assert envelope(found, [1, 2, 3]) == {"pages": [1, 2, 3], "by": {"a": 1, "b": 3}, "total": 3, "note": "x"}
-
-
-@pytest.mark.parametrize(
-    ("service", "path", "item", "expected"),
-    [
-        ("docs", "/pages", {"id": "1"}, {"id": "1", "scope_site": "Paris"}),
-        ("docs", "/pages", {"labels": {"a": 1}}, {"labels": {"a": 1}, "scope_site": "Paris"}),
-        ("compute", "/os-keypairs", {"keypair": {"name": "k"}}, {"keypair": {"name": "k", "scope_site": "Paris"}}),
-        ("compute", "/os-keypairs", {"keypair": "odd"}, {"keypair": "odd", "scope_site": "Paris"}),
-        ("docs", "/tags", "red", "red"),
-    ],
-)
-def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expected: Any) -> None:
-    request = Request(service, "GET", path)
-    assert marked(item, "Paris", request, classify(request)) == expected
 
 
 REQUEST = Request("any", "GET", "/v2/things?name=x")
@@ -131,3 +115,32 @@ def test_a_link_that_is_no_url_is_a_flaw_of_its_page(link: str) -> None:
 @pytest.mark.parametrize(("body", "why"), [(b"{", "answered what is not JSON"), (b"{}", None), (b"[]", None)])
 def test_what_is_not_json_is_a_flaw(body: bytes, why: str | None) -> None:
     assert flaw(Reply("Paris", 200, (), body)) == why
+
+
+@pytest.mark.parametrize(
+    ("shape", "key", "expected"),
+    [
+        ({"servers": []}, "servers", {"servers": [], "servers_links": [{"rel": "next", "href": "http://h/f/v2/x?y"}]}),
+        ({"images": [], "first": "/v2/images"}, "images", {"images": [], "first": "/v2/images", "next": "/v2/x?y"}),
+        ({"users": [], "links": {"next": None}}, "users", {"users": [], "links": {"next": "http://h/f/v2/x?y"}}),
+    ],
+)
+def test_a_link_to_the_next_page_is_in_the_style_of_the_service(
+    shape: dict[str, Any], key: str, expected: dict[str, Any]
+) -> None:
+    document = linked(shape, [shape], key, "/v2/x?y", "http://h/f", "next")
+    assert document == expected
+    assert next_page(json_reply("Paris", 200, document), REQUEST, ("/f",)) == "/v2/x?y"
+    assert has_link(json_reply("Paris", 200, document), "next")
+    assert not has_link(json_reply("Paris", 200, document), "previous")
+
+
+def test_an_array_has_no_place_for_a_link() -> None:
+    assert linked([1], [[1]], None, "/x", "http://h", "next") == [1]
+
+
+def test_of_a_page_the_sites_say_how_many_there_are_in_all() -> None:
+    documents: list[Any] = [{"ports": [1], "count": 7}, {"ports": [2], "count": 5}]
+    found = [part for document in documents if (part := listing("Paris", document, "ports"))]
+    assert envelope(found, [1], counted=True)["count"] == 12
+    assert envelope(found, [1, 2])["count"] == 2

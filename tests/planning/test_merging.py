@@ -305,24 +305,38 @@ def test_what_lives_at_one_site_only_is_changed_there(line: str) -> None:
     assert combine("compute", line, changed, Unreached("Lyon", False, "down")).reply.status == 502
 
 
+# ---- figures
+
+
+def test_limits_are_added_and_each_sites_own_stand_beside() -> None:
+    paris, corte = {"limits": {"absolute": {"maxTotalCores": 20}}}, {"limits": {"absolute": {"maxTotalCores": -1}}}
+    merged = combine("compute", "GET /v2.1/limits", json_reply("Paris", 200, paris), json_reply("Corte", 200, corte))
+    assert merged.reply.json == {
+        "limits": {"absolute": {"maxTotalCores": -1}},
+        "scope_sites": {"Paris": paris, "Corte": corte},
+    }
+
+
+def test_a_sum_without_a_site_says_so_and_one_of_nothing_is_none() -> None:
+    limits = json_reply("Paris", 200, {"limits": {"absolute": {}}})
+    assert combine("compute", "GET /v2.1/limits", limits, DOWN).partial == ("Corte",)
+    assert combine("compute", "GET /v2.1/limits", limits, Reply("Corte", 200, (), b"odd")).partial == ("Corte",)
+    with pytest.raises(SiteFailure):
+        combine("compute", "GET /v2.1/limits", limits, DOWN, strict=True)
+    with pytest.raises(SiteFailure):
+        combine("compute", "GET /v2.1/limits", Unreached("Paris", False, "down"), DOWN)
+
+
 # ---- what is not built yet
 
 
-@pytest.mark.parametrize(
-    ("service", "line"),
-    [
-        ("compute", "GET /v2.1/limits"),
-        ("image", f"PUT /v2/images/{U}/file"),
-        ("compute", "GET /v2.1/servers?limit=2"),
-        ("compute", "GET /v2.1/servers?marker=x"),
-    ],
-)
-def test_what_is_not_built_is_refused_for_several_sites_and_passes_for_one(service: str, line: str) -> None:
+def test_what_is_not_built_is_refused_for_several_sites_and_passes_for_one() -> None:
+    line = f"PUT /v2/images/{U}/file"
     with pytest.raises(NotYet, match="not built yet"):
-        combine(service, line, Reply("Paris", 200), Reply("Corte", 200))
-    one = json_reply("Paris", 200, {"servers": []})
-    assert combine(service, line, one).partial == ()
+        combine("image", line, Reply("Paris", 200), Reply("Corte", 200))
+    assert combine("image", line, Reply("Paris", 200)).partial == ()
     method, target = line.split(" ")
+    service = "image"
     with pytest.raises(NotYet):
         require_mergeable(request := Request(service, method, target), classify(request))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from scopeproxy.lang.wire import Options
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
 from scopeproxy.planning.intent import classify
+from scopeproxy.planning.paging import Paging, Position, Turn
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work, calls_of
 from scopeproxy.planning.planner import MAX_HOPS, carried, check_loop, make_plan, narrowed
 
@@ -129,19 +131,32 @@ def test_a_bad_collaboration_is_refused() -> None:
     assert isinstance(refusal(answer), BadCollaboration)
 
 
-@pytest.mark.parametrize(
-    ("service", "line"),
-    [
-        ("compute", "GET /v2.1/servers?limit=5"),
-        ("compute", "GET /v2.1/servers?marker=x"),
-        ("compute", "GET /v2.1/limits"),
-        ("image", f"PUT /v2/images/{U}/file"),
-    ],
-)
-def test_what_is_not_built_yet_over_several_sites_is_501(service: str, line: str) -> None:
-    both = Scope(((service, any_of([all_of([P, C]), M])),))
-    assert isinstance(refusal(plan(both, service, line)), NotYet)
-    assert isinstance(plan(Scope(((service, any_of([P, C])),)), service, line), FirstOf)
+def test_what_is_not_built_yet_over_several_sites_is_501() -> None:
+    both, upload = scope(image=any_of([all_of([P, C]), M])), f"PUT /v2/images/{U}/file"
+    assert isinstance(refusal(plan(both, "image", upload)), NotYet)
+    assert isinstance(plan(scope(image=any_of([P, C])), "image", upload), FirstOf)
+
+
+def test_a_page_is_asked_for_at_the_sites_that_have_more_beyond_their_own_markers() -> None:
+    request = Request("compute", "GET", "/v2.1/servers?limit=2&marker=b")
+    positions = (Position("Paris", done=True), Position("Corte", "b"), Position("Marseille"))
+    work = Work(request, classify(request), scope(compute=all_of([P, C, M])), "Paris")
+    made = make_plan(replace(work, turn=Turn(Paging(2, "b"), positions)), TOPOLOGY)
+    assert [(call.site, call.request.target) for call in calls_of(made)] == [
+        ("Corte", "/v2.1/servers?limit=2&marker=b"),
+        ("Marseille", "/v2.1/servers?limit=2"),
+    ]
+    told = tuple(replace(position, done=True) for position in positions)
+    ended = make_plan(replace(work, turn=Turn(Paging(2, "b"), told)), TOPOLOGY)
+    assert [(call.site, call.request.target) for call in calls_of(ended)] == [
+        ("Corte", "/v2.1/servers?limit=2&marker=b")
+    ]
+
+
+def test_of_a_catalogue_every_site_gives_the_whole() -> None:
+    request = Request("compute", "GET", "/v2.1/flavors?limit=2&is_public=None")
+    work = Work(request, classify(request), scope(compute=all_of([P, C])), "Paris", turn=Turn(Paging(2, None)))
+    assert {call.request.target for call in calls_of(make_plan(work, TOPOLOGY))} == {"/v2.1/flavors?is_public=None"}
 
 
 def test_settle_is_501_also_at_one_site() -> None:

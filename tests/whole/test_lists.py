@@ -47,3 +47,25 @@ def test_catalogue_like_things_are_listed_once(lab: Any) -> None:
 def test_the_nearest_site_that_serves(lab: Any) -> None:
     done = lab.openstack("image", "list", "-f", "json", "--scope", "{glance: any(* - Paris)}")
     assert {row["Name"] for row in done.json} & {"Alpine", "Debian"}
+
+
+SCOPED = ("-f", "json", "--scope", "{nova: all(*), glance: all(*), neutron: all(*)}")
+
+
+def test_a_client_that_reads_page_by_page_gets_the_same_list(lab: Any) -> None:
+    whole = [row["ID"] for row in lab.openstack("port", "list", *SCOPED).json]
+    assert len(whole) > 2
+    assert [row["ID"] for row in lab.openstack("port", "list", *SCOPED, "--limit", "1").json] == whole
+
+
+@pytest.mark.parametrize("what", ["server", "image", "flavor"])
+def test_from_one_marker_to_the_next_the_list_is_told_to_its_end(lab: Any, what: str) -> None:
+    whole = [row["ID"] for row in lab.openstack(what, "list", *SCOPED).json]
+    told: list[str] = []
+    while page := lab.openstack(what, "list", *SCOPED, "--limit", "2", *_behind(told)).json:
+        told += [row["ID"] for row in page]
+    assert sorted(told) == sorted(whole)
+
+
+def _behind(told: list[str]) -> tuple[str, ...]:
+    return ("--marker", told[-1]) if told else ()

@@ -1,0 +1,119 @@
+"""The items of lists: what an item is called, and when two of different sites are one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from scopeproxy.model.messages import Request
+from scopeproxy.model.services import SERVICES
+from scopeproxy.planning.intent import Intent
+
+_UUID = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+def _name(item: dict[str, Any]) -> Any:
+    return item.get("name")
+
+
+def _shared_name(item: dict[str, Any]) -> Any:
+    return item.get("name") if item.get("shared") or item.get("router:external") else None
+
+
+def _of_default_domain(item: dict[str, Any]) -> Any:
+    """The default domain is the same everywhere; of others only the names are alike."""
+    return item.get("name") if item.get("domain_id") in (None, "default") else None
+
+
+Natural = Callable[[dict[str, Any]], Any]
+
+# Catalogue-like collections: what stands for the same thing at every site has the same name there.
+NATURAL: dict[tuple[str, str], Natural] = {
+    ("compute", "flavors"): _name,
+    ("compute", "os-keypairs"): _name,
+    ("compute", "os-availability-zone"): lambda item: item.get("zoneName"),
+    ("compute", "extensions"): lambda item: item.get("alias"),
+    ("block-storage", "types"): _name,
+    ("block-storage", "os-availability-zone"): lambda item: item.get("zoneName"),
+    ("shared-file-system", "types"): _name,
+    ("identity", "roles"): _of_default_domain,
+    ("identity", "domains"): _name,
+    ("identity", "projects"): _of_default_domain,
+    ("identity", "services"): lambda item: (item.get("type"), item.get("name")),
+    ("network", "networks"): _shared_name,
+    ("network", "extensions"): lambda item: item.get("alias"),
+    ("network", "availability_zones"): lambda item: (item.get("resource"), item.get("name")),
+    ("load-balancer", "flavors"): _name,
+    ("load-balancer", "providers"): _name,
+    ("placement", "resource_classes"): _name,
+    ("placement", "traits"): _name,
+}
+
+
+def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
+    """The keys of an item, for this request: items of two sites that have one in common are the same."""
+    natural = natural_key(request, intent)
+    wrapped = _is_wrapped(request, intent)
+    ours = request.service in SERVICES
+
+    def keys(item: Any) -> Iterator[object]:
+        bare = _unwrapped(item) if wrapped else item
+        if not isinstance(bare, dict):
+            # An application of one's own may well list the same number twice.
+            if ours:
+                yield ("value", repr(bare))
+            return
+        id_ = bare.get("id") or bare.get("uuid")
+        # Flavors, and whatever an application of one's own counts at each site: 1 here is not 1 there.
+        if id_ is not None and (_UUID.match(str(id_)) or (ours and natural is None)):
+            yield ("id", str(id_))
+        if natural is not None and (name := natural(bare)) not in (None, ""):
+            yield ("name", repr(name))
+
+    return keys
+
+
+def _is_wrapped(request: Request, intent: Intent) -> bool:
+    """Whether each item stands in a mapping of one key, as nova's keypairs do: `{"keypair": {…}}`."""
+    return (request.service, intent.collection) == ("compute", "os-keypairs")
+
+
+def _unwrapped(item: Any) -> Any:
+    inner = next(iter(item.values())) if isinstance(item, dict) and len(item) == 1 else None
+    return inner if isinstance(inner, dict) else item
+
+
+def marked(item: Any, site: str, request: Request, intent: Intent) -> Any:
+    """The item with its site told; what is no object stays as it is."""
+    if not isinstance(item, dict):
+        return item
+    bare = _unwrapped(item) if _is_wrapped(request, intent) else item
+    if bare is not item:
+        return {key: {**bare, "scope_site": site} for key in item}
+    return {**item, "scope_site": site}
+
+
+def natural_key(request: Request, intent: Intent) -> Natural | None:
+    """What makes items of several sites one beside their ids, in this list; None: nothing does."""
+    natural = None if intent.beneath else NATURAL.get((request.service, intent.collection))
+    if natural is None and any(key == "name" for key, _ in request.query):
+        return _of_default_domain if request.service == "identity" else _name
+    return natural
+
+
+def is_whole(request: Request, intent: Intent) -> bool:
+    """Whether a list is asked for as a whole at every site, and made into pages here.
+
+    What counts once by its name is known only when all is known.  Keystone has no pages, nor has placement; what an
+    application of one's own does with a marker is not ours to guess.
+    """
+    paged = request.service in SERVICES and request.service not in ("identity", "placement")
+    return not paged or natural_key(request, intent) is not None
+
+
+def item_id(item: Any, request: Request, intent: Intent) -> str | None:
+    """What a client may send as a marker for this item; None where it has nothing of the kind."""
+    bare = _unwrapped(item) if _is_wrapped(request, intent) else item
+    id_ = next((bare[key] for key in ("id", "uuid", "name") if bare.get(key)), None) if isinstance(bare, dict) else None
+    return None if id_ is None else str(id_)

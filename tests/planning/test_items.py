@@ -1,0 +1,69 @@
+"""What an item is called, how its site is told, and when a list is asked for as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scopeproxy.model.messages import Request
+from scopeproxy.planning.intent import classify
+from scopeproxy.planning.items import is_whole, item_id, marked, same
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "item", "expected"),
+    [
+        ("docs", "/pages", {"id": "1"}, {"id": "1", "scope_site": "Paris"}),
+        ("docs", "/pages", {"labels": {"a": 1}}, {"labels": {"a": 1}, "scope_site": "Paris"}),
+        ("compute", "/os-keypairs", {"keypair": {"name": "k"}}, {"keypair": {"name": "k", "scope_site": "Paris"}}),
+        ("compute", "/os-keypairs", {"keypair": "odd"}, {"keypair": "odd", "scope_site": "Paris"}),
+        ("docs", "/tags", "red", "red"),
+    ],
+)
+def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expected: Any) -> None:
+    request = Request(service, "GET", path)
+    assert marked(item, "Paris", request, classify(request)) == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "item", "expected"),
+    [
+        ("compute", "/v2.1/servers", {"id": "1", "name": "a"}, "1"),
+        ("placement", "/resource_providers", {"uuid": "u", "name": "a"}, "u"),
+        ("compute", "/v2.1/os-keypairs", {"keypair": {"name": "k"}}, "k"),
+        ("docs", "/pages", {"title": "a"}, None),
+        ("docs", "/tags", "red", None),
+        ("docs", "/pages", {"id": 7}, "7"),
+    ],
+)
+def test_what_a_client_sends_as_a_marker(service: str, path: str, item: Any, expected: str | None) -> None:
+    request = Request(service, "GET", path)
+    assert item_id(item, request, classify(request)) == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "whole"),
+    [
+        ("compute", "/v2.1/servers/detail", False),
+        ("compute", "/v2.1/servers?name=a", True),
+        ("compute", "/v2.1/flavors", True),
+        ("network", "/v2.0/ports", False),
+        ("network", "/v2.0/networks", True),
+        ("identity", "/v3/users", True),
+        ("placement", "/resource_providers", True),
+        ("docs", "/pages", True),
+    ],
+)
+def test_which_lists_are_asked_for_as_a_whole(service: str, target: str, whole: bool) -> None:
+    request = Request(service, "GET", target)
+    assert is_whole(request, classify(request)) is whole
+
+
+def test_what_has_one_name_everywhere_is_one_thing() -> None:
+    flavors = Request("compute", "GET", "/v2.1/flavors")
+    keys = same(flavors, classify(flavors))
+    assert set(keys({"id": "1", "name": "m1.tiny"})) & set(keys({"id": "9", "name": "m1.tiny"}))
+    servers = Request("compute", "GET", "/v2.1/servers")
+    keys = same(servers, classify(servers))
+    assert not set(keys({"id": "1", "name": "vm"})) & set(keys({"id": "9", "name": "vm"}))
