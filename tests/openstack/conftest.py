@@ -42,12 +42,6 @@ def option(config: pytest.Config, name: str) -> Any:
     return config.getoption(name, None)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "core: run under every token strategy")
-    config.addinivalue_line("markers", "row(what, **instead): what the case shows; strategy=what is told instead")
-    config.addinivalue_line("markers", "real_only(reason): what the emulator cannot play, and why")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Cases run under strategies, one after the other: a session-wide parameter puts those of one together."""
     if "cloud" in metafunc.fixturenames:
