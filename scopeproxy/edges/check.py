@@ -13,7 +13,8 @@ from typing import Any
 
 from scopeproxy.edges.clashes import warnings
 from scopeproxy.edges.config import parse_topology, read
-from scopeproxy.edges.live import Finding, ask_sites
+from scopeproxy.edges.findings import Finding
+from scopeproxy.edges.live import ask_sites
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.model.topology import Site, Topology
 
