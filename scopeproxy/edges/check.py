@@ -65,6 +65,7 @@ def _summary(topology: Topology) -> dict[str, Any]:
             for site in topology
         ],
         "scopes": dict(topology.scopes),
+        "regions": dict(topology.regions),
         "warnings": warnings(topology),
     }
 

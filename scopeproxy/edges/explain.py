@@ -29,12 +29,13 @@ def explain(
     round_trip: RoundTrip,
     call: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The scope as it is read, where each service goes, by which token, and why it would be refused.
+    """The scope as it is read, where each service goes, by which token, and why it would be refused.  `text` may be
+    the name of one of the topology's.
 
     `call`: a method and a URL on one of this site's fronts (or `service:/path`), whose plan is told as well.  A text
     that is no scope raises ScopeError.
     """
-    scope = expand(parse(text, vocabulary), topology, here, round_trip)
+    scope = expand(parse(topology.scopes.get(text, text), vocabulary), topology, here, round_trip)
     told: dict[str, Any] = {
         "scope": str(scope),
         "explained": explained(scope),

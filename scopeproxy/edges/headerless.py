@@ -122,7 +122,11 @@ class Headerless:
         document = contents(whole)
         if document is None or not change(document):
             return whole
-        body = json.dumps(document).encode()
+        try:
+            body = json.dumps(document, allow_nan=False).encode()
+        except ValueError:
+            # A number that Python cannot hold would be sent as what is no JSON.
+            return whole
         headers = (*without(whole.headers, *_OF_OLD_BYTES), ("Content-Length", str(len(body))))
         return replace(whole, headers=headers, body=body)
 

@@ -52,6 +52,11 @@ def test_selectors_are_told_as_the_sites_that_they_stand_for():
     assert told("{glance: all(*)}")["scope"] == "{image: Paris&Corte}"
 
 
+def test_a_named_scope_is_told_as_what_it_stands_for():
+    answer = told("images", topology=replace(TOPOLOGY, scopes={"images": "glance: all(*)"}))
+    assert answer["scope"] == "{image: Paris&Corte}"
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.1.1/image/v2/images?name=x", "glance:/v2/images?name=x", "image:/v2/images?name=x"]
 )
