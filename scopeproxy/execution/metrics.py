@@ -44,7 +44,7 @@ DOCUMENTED = (
     ),
     Documented(
         "scopeproxy_carriers_total", "counter", ("service", "carrier"),
-        "What brought a scope along, of the calls received: header, or path; request id; tag; subject tag (validation).",
+        "What brought a scope along, of the calls received: header or path, request id, tag, subject tag (validation).",
         "More scoped work. Request id without tag where services use their own tokens.",
     ),
     Documented(
