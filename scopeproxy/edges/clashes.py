@@ -5,7 +5,6 @@ Each finding is a path and a message.  What is only suspicious is told by `warni
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -188,17 +187,7 @@ def _scoped_paths(doors: list[_Door]) -> Iterator[Finding]:
 
 def warnings(topology: Topology) -> list[str]:
     """What may be meant, but probably is not."""
-    parts = (_hidden_groups, _one_admin, _unsafe, _moved, _like_versions)
-    return [warning for part in parts for warning in part(topology)]
-
-
-def _like_versions(topology: Topology) -> Iterator[str]:
-    for name in topology.scopes:
-        if found := re.search(r"v[0-9]", name):
-            yield (
-                f"'{name}' is a scope with '{found[0]}' in its name: gophercloud and Terraform take that for an API's "
-                "version when it stands in a path"
-            )
+    return [*_hidden_groups(topology), *_one_admin(topology), *_unsafe(topology), *_moved(topology)]
 
 
 def _hidden_groups(topology: Topology) -> Iterator[str]:

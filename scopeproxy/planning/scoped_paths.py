@@ -21,9 +21,9 @@ from scopeproxy.model.topology import Url
 ROOT = "/scope"
 HINT = f"{ROOT}/<name or expression>/<service>/…"
 
-# No `%` in URLs that we give: keystoneauth formats endpoints by `%`.  No `v` and a digit either: gophercloud takes the
-# first of these in a path for the version of the API.
-_PLAIN = re.compile(r"(?!~|\.{1,2}\Z)(?:(?!v[0-9])[A-Za-z0-9._~!$&'()*+,;=:@-])+")
+# No `%` in URLs that we give: keystoneauth formats endpoints by `%`.  No `v` and a digit or dot either: gophercloud
+# takes the first of these in a path for the version of the API.
+_PLAIN = re.compile(r"(?!~|\.{1,2}\Z)(?:(?!v[0-9.])[A-Za-z0-9._~!$&'()*+,;=:@-])+")
 _ENCODED = "~"
 _AUTHORITY = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _NAME = re.compile(r"[\w-]+\Z")

@@ -169,14 +169,6 @@ def test_no_front_is_where_scopes_in_paths_are(path: str) -> None:
     assert found(site("A", image=end(f"{H}/scopes"))) == []
 
 
-def test_a_scope_named_like_a_version_is_suspicious() -> None:
-    topology = Topology({"A": site("A", image=end(H))}, scopes={"prov1": "{image: A}", "fine": "{image: A}"})
-    assert warnings(topology) == [
-        "'prov1' is a scope with 'v1' in its name: gophercloud and Terraform take that for an API's version when it "
-        "stands in a path"
-    ]
-
-
 def test_a_group_that_a_site_hides_is_suspicious() -> None:
     a, b = (
         replace(site("A", image=end("https://a")), labels={"city": "A"}),
