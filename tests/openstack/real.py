@@ -23,7 +23,7 @@ from lab import Lab, Site, three_sites
 # Seconds after which a link that drops everything is noticed: short, and longer than any call of a boot takes.
 _TIMEOUTS = {"connect": "1s", "answer": "20s", "total": "120s"}
 # The services that remember which of their users' tokens are good.
-_REMEMBERING = ("glance", "neutron", "nova")
+_REMEMBERING = ("glance", "neutron", "cinder", "nova")
 _NEVER = "\n[keystone_authtoken]\ntoken_cache_time = -1\n"
 
 
@@ -131,6 +131,11 @@ class Real(Cloud):
         file.write_text(text)
         self.lab.stop_service(site, service)
         self.lab.start_service(site, service)
+
+    def volume_begins(self, site: str, volume: str, size: int) -> bytes:
+        """The first bytes that a volume of the lab's backend holds."""
+        with (self.lab.sites[site].home / "volumes" / f"volume-{volume}").open("rb") as file:
+            return file.read(size)
 
     def log_path(self, site: str) -> Path:
         return self.lab.proxy_log(site)

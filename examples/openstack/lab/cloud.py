@@ -22,7 +22,7 @@ from lab.documents import clouds, laid_over, topology
 from lab.installation import Services, install, listens, template
 from lab.links import CuttableLinks
 from lab.processes import Processes, output, wait_until
-from lab.seeding import Seeder, network_agent, share_identity
+from lab.seeding import Seeder, network_agent, share_identity, volume_type
 from lab.sites import LabError, Site
 from scopeproxy.emulator.links import Cut
 
@@ -74,8 +74,8 @@ class Lab:
             shutil.rmtree(state, ignore_errors=True)
         self._refuse_taken_ports()
         with self._step("OpenStack is installed"):
-            for venv in {site.venv for site in self.sites.values()}:
-                install(venv)
+            for site in self.sites.values():
+                install(site.venv, site.apis)
         self._prepare()
         with self._step("the proxies serve the fronts"):
             self.start_proxies()
@@ -124,6 +124,8 @@ class Lab:
             configure(site, self.folder / "extra", self.authority)
             for file in (empty / "db").glob("*.db"):
                 shutil.copy(file, site.home / "db")
+            if "cinder" in site.apis:
+                volume_type(site)
         roots = [site for site in sites if site.identity_of is None]
         self._each(roots, self._start_identity)
         self._each([site for site in sites if site.identity_of is not None], self._start_identity)

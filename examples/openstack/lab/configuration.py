@@ -1,7 +1,7 @@
 """The configuration files of a site's services: as plain as they can be, and every URL in them names a front.
 
-Lines of `<extra>/<file>.conf` and `<extra>/<file>-<Site>.conf` (file: keystone, placement, glance-api, neutron, nova)
-are added at the end: of an option that is there twice, the later one counts.
+Lines of `<extra>/<file>.conf` and `<extra>/<file>-<Site>.conf` (file: keystone, placement, glance-api, neutron, cinder,
+nova) are added at the end: of an option that is there twice, the later one counts.
 
 sqlite and the in-process transport stand in for MariaDB and RabbitMQ; all else is as an operator would write it.
 """
@@ -24,7 +24,7 @@ def database(name: str) -> str:
 def configure(site: Site, extra: Path, authority: Path | None) -> None:
     """Writes the site's files, its Fernet keys among them; `authority` is what its services trust beyond https."""
     home = site.home
-    for folder in ("etc", "db", "log", "run", "images", "staging", "state", "fernet", "credential"):
+    for folder in ("etc", "db", "log", "run", "images", "staging", "state", "volumes", "fernet", "credential"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     for folder in ("fernet", "credential"):
         (home / folder).chmod(0o700)
@@ -99,6 +99,33 @@ tenant_network_types = local
 mechanism_drivers = openvswitch
 extension_drivers = port_security
 """,
+        "cinder": _common(
+            site,
+            "cinder",
+            "database",
+            f"""state_path = {site.home}/state
+host = {site.name.lower()}
+transport_url = fake:/
+enabled_backends = files
+osapi_volume_listen = {site.ip}
+osapi_volume_listen_port = {site.back_port("cinder")}
+osapi_volume_workers = 1
+api_paste_config = {site.venv}/etc/cinder/api-paste.ini
+resource_query_filters_file = {site.venv}/etc/cinder/resource_filters.json
+periodic_fuzzy_delay = 0
+# Of services in one process, one alone reports that it is up.
+service_down_time = 1000000
+{f"glance_ca_certificates_file = {authority}" if authority else ""}
+[files]
+volume_driver = file_driver.FileDriver
+volume_backend_name = files
+volumes_folder = {site.home}/volumes
+[coordination]
+backend_url = file://{site.home}/state""",
+        )
+        + _account(site, "cinder", authority)
+        + _account(site, "cinder", authority, "service_user")
+        + "send_service_user_token = true\n",
         "nova": _common(
             site,
             "nova",
@@ -125,6 +152,8 @@ workers = 1
 discover_hosts_in_cells_interval = 2
 [glance]
 region_name = {site.name}
+{_trusts(authority)}[cinder]
+os_region_name = {site.name}
 {_trusts(authority)}[filter_scheduler]
 track_instance_changes = false
 [quota]
@@ -140,6 +169,7 @@ _DATABASES = {
     "placement": "placement.db",
     "glance": "glance.db",
     "neutron": "neutron.db",
+    "cinder": "cinder.db",
     "nova": "nova_api.db",
 }
 # The last one ends with nova's token being sent beside the user's, as X-Service-Token.

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,20 +20,26 @@ from lab.sites import PASSWORD, LabError, Site
 HERE = Path(__file__).resolve().parent
 
 
-def install(venv: Path) -> None:
-    """OpenStack into an environment of its own: some 170 packages, of the versions in requirements.txt.
+def install(venv: Path, apis: Iterable[str]) -> None:
+    """OpenStack into an environment of its own: some 190 packages, of the versions in requirements.txt.
 
-    What is there already stays as it is, of whatever release.
+    One that was made by other means stays as it is, of whatever release.  Raises `LabError` when it lacks a service.
     """
-    if not (venv / "bin/keystone-manage").exists():
+    wanted, installed = (HERE / "requirements.txt").read_text(), venv / "requirements.txt"
+    if not (venv / "bin/keystone-manage").exists() or (installed.exists() and installed.read_text() != wanted):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         subprocess.run([venv / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+        installed.write_text(wanted)
+    for api in apis:
+        if not (venv / "bin" / _SCHEMAS[api][0][0]).exists():
+            raise LabError(f"{venv} has no {api}: install it there, or leave it out of the site's apis")
 
 
 def template(folder: Path, site: Site) -> Path:
     """Empty databases with the schemas of the site's release: made once, in some 10 s, and copied for each site."""
     home = folder / f"template-{'-'.join(site.venv.parts[-2:])}"
-    if not (home / "made").exists():
+    made = home / "made"
+    if not made.exists() or not set(site.apis) <= set(made.read_text().split()):
         shutil.rmtree(home, ignore_errors=True)
         empty = replace(site, name="template", ip="127.0.0.1", home=home)
         configure(empty, folder / "extra", None)
@@ -42,7 +49,7 @@ def template(folder: Path, site: Site) -> Path:
         for file in (home / "db").glob("*.db"):
             with sqlite3.connect(file) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
-        (home / "made").touch()
+        made.write_text(" ".join(site.apis))
     return home
 
 
@@ -68,6 +75,7 @@ _SCHEMAS = {
         ]
     ],
     "keystone": [["keystone-manage", "--config-file", "etc/keystone.conf", "db_sync"]],
+    "cinder": [["cinder-manage", "--config-file", "etc/cinder.conf", "db", "sync"]],
     "glance": [["glance-manage", "--config-file", "etc/glance-api.conf", "db_sync"]],
     "placement": [["placement-manage", "--config-file", "etc/placement.conf", "db", "sync"]],
 }
@@ -105,7 +113,7 @@ class Services:
         """The admin, and keystone's own place in the catalog."""
         words = ["bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", site.name]
         for interface in ("public", "internal", "admin"):
-            words += [f"--bootstrap-{interface}-url", site.registered("keystone")]
+            words += [f"--bootstrap-{interface}-url", *site.registered("keystone").values()]
         manage(site, ["keystone-manage", "--config-file", "etc/keystone.conf", *words])
 
     def start(self, site: Site, api: str) -> None:

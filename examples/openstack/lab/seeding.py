@@ -66,15 +66,15 @@ class Seeder:
         if site.identity_of is not None:
             self._call("POST", f"{base}/regions", {"region": {"id": site.name}})
         for name in site.apis:
-            kind = APIS[name].type
             if name == "keystone" and site.identity_of is None:
                 continue  # keystone-manage bootstrap has made it
-            if kind not in services:
-                made, _ = self._call("POST", f"{base}/services", {"service": {"name": name, "type": kind}})
-                services[kind] = made["service"]["id"]
-            for interface in ("public", "internal", "admin"):
-                endpoint = {"interface": interface, "region_id": site.name, "url": site.registered(name)}
-                self._call("POST", f"{base}/endpoints", {"endpoint": {"service_id": services[kind], **endpoint}})
+            for kind, url in site.registered(name).items():
+                if kind not in services:
+                    made, _ = self._call("POST", f"{base}/services", {"service": {"name": name, "type": kind}})
+                    services[kind] = made["service"]["id"]
+                for interface in ("public", "internal", "admin"):
+                    endpoint = {"interface": interface, "region_id": site.name, "url": url}
+                    self._call("POST", f"{base}/endpoints", {"endpoint": {"service_id": services[kind], **endpoint}})
 
     def resources(self) -> None:
         """Flavors, an image, a network: of the services that the site has."""
@@ -145,6 +145,12 @@ def share_identity(source: Site, copy: Site) -> None:
         theirs.backup(ours)
     for keys in ("fernet", "credential"):
         shutil.copytree(source.home / keys, copy.home / keys, dirs_exist_ok=True)
+
+
+def volume_type(site: Site) -> None:
+    """Gives the default type an id of the site's own: that of the empty database is the same at every site."""
+    with sqlite3.connect(site.home / "db/cinder.db") as connection:
+        connection.execute("update volume_types set id = ?", (str(uuid.uuid4()),))
 
 
 def network_agent(site: Site) -> None:

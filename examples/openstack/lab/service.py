@@ -2,7 +2,7 @@
 
 No code of OpenStack is changed: the service's own WSGI entry point is given to waitress.  `nova` is nova-api,
 conductor, scheduler and compute as threads of one process, over oslo.messaging's in-process transport, so that a site
-needs no message broker.
+needs no message broker.  cinder runs on eventlet still: volumes/cinder_service.py.
 """
 
 from __future__ import annotations
@@ -67,6 +67,12 @@ def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
     os.environ.update({f"OS_{service.upper()}_CONFIG_DIR": f"{home}/etc" for service in APPLICATIONS})
     os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
     os.environ["OS_NEUTRON_CONFIG_FILES"] = "neutron.conf"
+    if name == "cinder":
+        # At the end: our names must hide none of OpenStack's.
+        sys.path.append(str(Path(__file__).parent / "volumes"))
+        importlib.import_module("cinder.cmd.volume")
+        importlib.import_module("cinder_service").serve(prefix)
+        return
     if name == "nova":
         from nova import monkey_patch
 

@@ -18,11 +18,15 @@ class LabError(Exception):
 
 
 class Api(NamedTuple):
-    """One service: its usual port, the path its catalog entry ends with, and its type."""
+    """One service: its usual port, the path its catalog entry ends with, and its type.
+
+    `older`: further entries for the same service, as types and paths, which some clients still look for.
+    """
 
     port: int
     path: str
     type: str
+    older: tuple[tuple[str, str], ...] = ()
 
 
 APIS = {
@@ -30,6 +34,7 @@ APIS = {
     "placement": Api(8778, "", "placement"),
     "glance": Api(9292, "", "image"),
     "neutron": Api(9696, "", "network"),
+    "cinder": Api(8776, "/v3", "block-storage", (("volumev3", "/v3/$(project_id)s"),)),
     "nova": Api(8774, "/v2.1", "compute"),
 }
 
@@ -84,9 +89,10 @@ class Site:
         """What a client uses: the front, with the version where the catalog has one."""
         return self.front(api) + APIS[api].path
 
-    def registered(self, api: str) -> str:
-        """What its keystone's catalog is told."""
-        return (self.front if self.names == "front" else self.back)(api) + APIS[api].path
+    def registered(self, api: str) -> dict[str, str]:
+        """What its keystone's catalog is told: type to URL."""
+        root = (self.front if self.names == "front" else self.back)(api)
+        return {type_: root + path for type_, path in ((APIS[api].type, APIS[api].path), *APIS[api].older)}
 
     def auth_url(self, api: str) -> str:
         """Where a service of the site validates tokens and logs in."""
