@@ -238,6 +238,15 @@ class Cloud(ABC):
         self.start_proxy(site)
         self.wait_until_up()
 
+    @contextmanager
+    def short_lived_tokens(self, seconds: int) -> Iterator[None]:
+        """Tokens that Paris issues meanwhile live no longer."""
+        self.let_tokens_live(seconds)
+        try:
+            yield
+        finally:
+            self.let_tokens_live(3600)
+
     # ---- what the proxies serve by
 
     @contextmanager
@@ -344,3 +353,7 @@ class Cloud(ABC):
 
         Not so: keystonemiddleware's token_cache_time = -1.
         """
+
+    @abstractmethod
+    def let_tokens_live(self, seconds: int) -> None:
+        """How long the tokens that Paris issues from now on live."""

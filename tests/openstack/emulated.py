@@ -107,6 +107,9 @@ class Emulated(Cloud):
 
         self._now(change)
 
+    def let_tokens_live(self, seconds: int) -> None:
+        self.cloud.settings.token_lifetime = float(seconds)
+
     def log_path(self, site: str) -> Path:
         return self._proxies.log(site)
 

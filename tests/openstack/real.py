@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from lab import Lab, Site, three_sites
 _TIMEOUTS = {"connect": "1s", "answer": "20s", "total": "120s"}
 # The services that remember which of their users' tokens are good.
 _REMEMBERING = ("glance", "neutron", "cinder", "nova")
+_EXPIRATION = re.compile(r"\n\[token\]\nexpiration = \d+\n")
 _NEVER = "\n[keystone_authtoken]\ntoken_cache_time = -1\n"
 
 
@@ -107,28 +109,29 @@ class Real(Cloud):
     def _configure(self, which: tuple[str, str]) -> None:
         """Start a service anew, with the other setting."""
         site, service = which
-        name = "glance-api" if service == "glance" else service
-        file = self.lab.sites[site].home / "etc" / f"{name}.conf"
-        text = file.read_text()
-        changed = text + _NEVER if self._remembers else text.replace(_NEVER, "")
-        self._start_anew_by(file, changed, site, service)
+        self._start_anew(site, service, lambda text: text + _NEVER if self._remembers else text.replace(_NEVER, ""))
+
+    def let_tokens_live(self, seconds: int) -> None:
+        self._start_anew(
+            "Paris", "keystone", lambda text: _EXPIRATION.sub("", text) + f"\n[token]\nexpiration = {seconds}\n"
+        )
 
     @contextmanager
     def validating_at_the_back(self, site: str, service: str) -> Iterator[None]:
         """A service's auth_url goes around the proxy meanwhile, which is wrong."""
-        name = "glance-api" if service == "glance" else service
-        file = self.lab.sites[site].home / "etc" / f"{name}.conf"
-        text = file.read_text()
         front, back = (f"auth_url = {end(site, 'keystone')}\n" for end in (self.front, self.back))
-        assert front in text
         try:
-            self._start_anew_by(file, text.replace(front, back), site, service)
+            self._start_anew(site, service, lambda text: text.replace(front, back))
             yield
         finally:
-            self._start_anew_by(file, text, site, service)
+            self._start_anew(site, service, lambda text: text.replace(back, front))
 
-    def _start_anew_by(self, file: Path, text: str, site: str, service: str) -> None:
-        file.write_text(text)
+    def _start_anew(self, site: str, service: str, change: Callable[[str], str]) -> None:
+        """A service, with other settings."""
+        file = self.lab.sites[site].home / "etc" / ("glance-api.conf" if service == "glance" else f"{service}.conf")
+        text = file.read_text()
+        assert change(text) != text, f"nothing was changed in {file}"
+        file.write_text(change(text))
         self.lab.stop_service(site, service)
         self.lab.start_service(site, service)
 

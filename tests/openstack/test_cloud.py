@@ -36,7 +36,7 @@ def test_scoped_calls_are_noted_by_the_proxies_that_made_them(cloud: Cloud) -> N
     mark = cloud.mark()
     assert cloud.call("GET", "glance:/v2/images", token=token, scope=scope).status == 200
     assert [(row["service"], row["sites"]) for row in cloud.calls("Paris", mark)] == [("image", {"Corte": "200"})]
-    assert [row["peer"] for row in cloud.calls("Corte", mark)] == ["Paris"]
+    assert "Paris" in [row["peer"] for row in cloud.calls("Corte", mark)]
 
 
 def test_the_sdk_is_scoped_by_our_hook(cloud: Cloud) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.openstack.strategies import STRATEGIES
+from scopeproxy.edges.settings import STRATEGIES
 from tests.openstack.table import marked, strategies_rows
 
 

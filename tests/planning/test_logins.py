@@ -171,8 +171,8 @@ def test_times_are_utc_and_what_is_none_has_passed(timestamp: str, expected: flo
         (
             password(USER),
             said(project=PROJECT),
-            "its keystone refused user 'alice' of domain 'Users' in project 'demo' of domain 'Projects' (HTTP 401: no): "
-            "user, password and project must be the same there, by name",
+            "its keystone refused user 'alice' of domain 'Users' in project 'demo' of domain 'Projects' (HTTP 401: no)"
+            ": user, password and project must be the same there, by name",
         ),
         (
             password(USER),
