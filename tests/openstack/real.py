@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 
 from tests.openstack.cloud import IMAGES, Cloud
-from tests.openstack.strategies import NICE, with_proxy
+from tests.openstack.strategies import NICE, SITES, with_proxy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "openstack"))
 
-from lab import Lab, Site, three_sites
+from lab import Lab
+from lab.sites import some_sites
 
 # Seconds after which a link that drops everything is noticed: short, and longer than any call of a boot takes.
 _TIMEOUTS = {"connect": "1s", "answer": "20s", "total": "120s"}
@@ -37,8 +38,7 @@ class Real(Cloud):
 
     def __init__(self, folder: Path, venv: Path, net: str) -> None:
         super().__init__(folder)
-        nice = Site(NICE, f"{net}.4.1", folder / "sites" / NICE, venv, identity_of="Paris")
-        self.lab = Lab(folder, [*three_sites(folder, venv, net), nice], links=True, report=_told)
+        self.lab = Lab(folder, some_sites(folder, venv, net, (*SITES, NICE)), links=True, report=_told)
         self._remembers = True
 
     @property
