@@ -24,7 +24,7 @@ from scopeproxy.execution.tokens.broker import Asked, Broker, Grant
 from scopeproxy.lang.names import MOST_SITES
 from scopeproxy.lang.parser import parse, parse_command_line
 from scopeproxy.lang.source import MOST_BYTES, MOST_LEVELS
-from scopeproxy.lang.vocabulary import Vocabulary
+from scopeproxy.lang.vocabulary import OPENSTACK, Vocabulary
 from scopeproxy.lang.wire import Options
 from scopeproxy.model import messages, services, topology
 from scopeproxy.model.identity import Token
@@ -34,6 +34,7 @@ from scopeproxy.planning import carriers, credentials, merging, rules, signing
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.planner import MAX_HOPS
 from scopeproxy.planning.rewriting import SCOPE_REQUEST, SCOPE_RESPONSE
+from scopeproxy.planning.scoped_paths import scope_of, text_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -89,6 +90,25 @@ def test_every_module_is_in_the_architecture() -> None:
 
 
 # ---- scopes
+
+
+def test_every_scope_in_a_path_is_read() -> None:
+    segments = re.findall(r"/scope/([^/\s<]+)/identity", text("docs/other-clients.md"))
+    assert len(segments) > 5
+    for segment in segments:
+        scope_of(text_of(segment), {"everywhere": "nova: all(*)"}, OPENSTACK)
+
+
+def test_every_example_of_a_named_scope_is_read(tmp_path: Path) -> None:
+    page = text("docs/operating.md").partition("### Named scopes")[2]
+    (example,) = re.findall(r"\n((?: {4}.*\n)+)", page.partition("### ")[0])
+    sites = "".join(
+        f"  {name}: {{labels: {{c: France}}, services: {{nova: {{front: 'http://127.0.{n}.1:1'}}}}}}\n"
+        for n, name in enumerate(("Paris", "Corte"), 1)
+    )
+    read = parse_topology(f"sites:\n{sites}{dedent(example)}", "sites.yaml", tmp_path)
+    assert set(read.scopes) == {"everywhere", "both", "france"}
+    assert read.regions == {"france": "France"}
 
 
 def examples() -> list[str]:
