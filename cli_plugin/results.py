@@ -81,9 +81,10 @@ def _said(sites: str) -> dict[str, str]:
 
 
 def _stop_at_refusal(response: Response) -> None:
-    """A scope that is refused is refused at the first request already, the look at keystone's versions, of which the
-    session would only warn before it goes on to a second refusal."""
-    if response.status_code != 400 or "X-Auth-Token" in response.request.headers:
+    """A scope that is refused is refused at the first request already, the look at versions, and a site that cannot be
+    reached is missed there first.  The session would warn of it, or say that the service has no supported version."""
+    unreached = response.status_code in (502, 503, 504) and response.request.method == "GET"
+    if not (response.status_code == 400 or unreached) or "X-Auth-Token" in response.request.headers:
         return
     message = next((text for text in _messages(response) if text.startswith("scope:")), None)
     if message is not None:

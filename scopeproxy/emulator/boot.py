@@ -116,8 +116,7 @@ class Boot:
             await self._as_nova(COMPUTE, errand, "GET", "network", "/v2.0/extensions")
             for wanted in server["nics"]:
                 await self._plug(server, errand, wanted)
-            server["OS-EXT-STS:task_state"] = "spawning"
-            await asyncio.sleep(self._place.settings.build)
+            await self._spawn(server, errand)
         except BuildFailed as failure:
             fail(server, str(failure), failure.code)
         except Fault as fault:
@@ -125,6 +124,15 @@ class Boot:
         else:
             server.update(status="ACTIVE", updated=now(), launched_at=now())
             server.update({"OS-EXT-STS:vm_state": "active", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1})
+
+    async def _spawn(self, server: Item, errand: Errand) -> None:
+        """Once the hypervisor has time, with a disk made of the image, as libvirt does."""
+        server["OS-EXT-STS:task_state"] = "spawning"
+        await asyncio.sleep(self._place.settings.build)
+        await self._place.settings.hypervisor.wait()
+        if server["image_id"]:
+            path = f"/v2/images/{server['image_id']}/file"
+            _checked(await self._for_user(COMPUTE, errand, "GET", "image", path), "glance refused the image")
 
     async def _claim(self, server: Item, errand: Errand) -> str:
         flavor = server["flavor"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,19 +16,26 @@ PASSWORD = "secret"  # noqa: S105
 TOKEN_LENGTH = 183
 
 
+def _free() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass(slots=True)
 class Settings:
     """Seconds, and switches; a test may change them while the site runs.
 
     `token_lifetime`; `token_cache`: how long a service believes a validation (keystonemiddleware's token_cache_time);
     `send_service_token`: nova and cinder add X-Service-Token to calls on a user's behalf; `build`: what a hypervisor
-    takes to boot a server.
+    takes to boot a server; `hypervisor`: while it is cleared, none boots one.
     """
 
     token_lifetime: float = 3600.0
     token_cache: float = 300.0
     send_service_token: bool = True
     build: float = 0.0
+    hypervisor: asyncio.Event = field(default_factory=_free)
 
 
 @dataclass(frozen=True, slots=True)

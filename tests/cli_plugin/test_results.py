@@ -79,12 +79,11 @@ def test_what_is_not_ours_is_left_unread() -> None:
     assert results.site_of == {}
 
 
-def refusal(message: str, token: str | None = None) -> requests.Response:
-    response = answer({"error": {"message": message, "code": 400}})
-    response.status_code = 400
-    response.request = requests.Request(
-        "GET", "http://h/v3", headers={"X-Auth-Token": token} if token else {}
-    ).prepare()
+def refusal(message: str, token: str | None = None, status: int = 400, method: str = "GET") -> requests.Response:
+    response = answer({"error": {"message": message, "code": status}})
+    response.status_code = status
+    headers = {"X-Auth-Token": token} if token else {}
+    response.request = requests.Request(method, "http://h/v3", headers=headers).prepare()
     return response
 
 
@@ -93,9 +92,18 @@ def test_a_scope_that_is_refused_before_the_login_stops_the_command_there() -> N
         Results()(refusal("scope: unknown site 'Pari'"))
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_site_that_is_not_there_to_tell_its_versions_stops_the_command_there(status: int) -> None:
+    """The command said "The image service for envvars:Paris exists but does not have any supported versions"."""
+    with pytest.raises(SDKException, match=r"^scope: Corte: its certificate is not trusted$"):
+        Results()(refusal("scope: Corte: its certificate is not trusted", status=status))
+
+
 def test_what_a_service_itself_refuses_and_what_is_refused_later_is_the_sessions_matter() -> None:
     Results()(refusal("no such thing"))
     Results()(refusal("scope: nothing to do with it", token="t"))
+    Results()(refusal("scope: no login at Corte", status=502, method="POST"))
+    Results()(refusal("scopeproxy: Paris: the connection was refused", status=502))
 
 
 def test_its_prefix_serves_nothing() -> None:

@@ -54,6 +54,7 @@ async def test_the_calls_are_those_of_real_services(alice):
         ("nova-compute", "neutron", "GET", "subnets", "nova"),
         ("nova-compute", "neutron", "GET", "floatingips", "nova"),
         ("nova-compute", "neutron", "GET", "networks", "nova"),
+        ("nova-compute", "glance", "GET", "images", "alice"),
     ]
 
 

@@ -20,7 +20,11 @@ UNKNOWN = "req-5c09e000-0000-4000-8000-000000000000"
 
 
 def images(records):
-    return [(r.site, r.status) for r in records if r.service == "glance" and "schemas" not in r.path]
+    return [
+        (r.site, r.status)
+        for r in records
+        if r.service == "glance" and "schemas" not in r.path and "/file" not in r.path
+    ]
 
 
 def tagged(cloud, token, scope, site="Paris", expires=None):

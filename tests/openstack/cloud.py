@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import time
 import urllib.request
 from abc import ABC, abstractmethod
@@ -232,6 +233,26 @@ class Cloud(ABC):
             self.heal()
             self.wait_until_up()
 
+    @contextmanager
+    def hypervisor_held(self, site: str) -> Iterator[None]:
+        """No server is spawned at a site: boots wait between nova's API and its compute, where no call is under way."""
+        self.hold(site, True)
+        try:
+            yield
+        finally:
+            self.hold(site, False)
+
+    @contextmanager
+    def clock_ahead(self, site: str, seconds: float) -> Iterator[None]:
+        """A site's proxy goes by a clock that is wrong; see clock/sitecustomize.py."""
+        self.stop_proxy(site, kill=False)
+        try:
+            with _environment(PYTHONPATH=str(Path(__file__).parent / "clock"), CLOCK_AHEAD=str(seconds)):
+                self.start_proxy(site)
+            yield
+        finally:
+            self.restart_proxy(site)
+
     def restart_proxy(self, site: str) -> None:
         """By SIGTERM, as an operator does."""
         self.stop_proxy(site, kill=False)
@@ -340,6 +361,10 @@ class Cloud(ABC):
         """SIGHUP to its proxy, which then reads the topology again."""
 
     @abstractmethod
+    def hold(self, site: str, held: bool) -> None:
+        """Whether the site's hypervisor spawns no servers."""
+
+    @abstractmethod
     def cut(self, one: str, other: str, how: str) -> None:
         """The link between two sites' proxies, in both directions."""
 
@@ -357,3 +382,18 @@ class Cloud(ABC):
     @abstractmethod
     def let_tokens_live(self, seconds: int) -> None:
         """How long the tokens that Paris issues from now on live."""
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """For processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

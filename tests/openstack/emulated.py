@@ -93,6 +93,10 @@ class Emulated(Cloud):
     def hang_up(self, site: str) -> None:
         self._proxies.hang_up(site)
 
+    def hold(self, site: str, held: bool) -> None:
+        hypervisor = self.cloud.settings.hypervisor
+        self._now(hypervisor.clear if held else hypervisor.set)
+
     def cut(self, one: str, other: str, how: str) -> None:
         self._now(lambda: self.cloud.links.cut(one, other, how))
 

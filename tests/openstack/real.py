@@ -93,6 +93,13 @@ class Real(Cloud):
     def hang_up(self, site: str) -> None:
         self.lab.hang_up(site)
 
+    def hold(self, site: str, held: bool) -> None:
+        file = self.lab.sites[site].home / "state" / "hold"
+        if held:
+            file.touch()
+        else:
+            file.unlink(missing_ok=True)
+
     def cut(self, one: str, other: str, how: str) -> None:
         self.lab.cut(one, other, how)
 
