@@ -91,7 +91,7 @@ class IdentityCalls:
         check(work, self._topology)
         if work.intent.kind is Kind.LOGIN:
             return await self._log_in(work, travel)
-        issuer = await self._issuer(found.subject or found.token)
+        issuer = await self._issuer(found.subject, found.token)
         reply = await self._ask_issuer(issuer, work.request, found, travel)
         return Result(reply, None, (reply,))
 
@@ -132,9 +132,12 @@ class IdentityCalls:
             return sites
         return (self._here,) if self._here in sites else sites[:1]
 
-    async def _issuer(self, token: Token | None) -> str:
-        login = await self._ledger.login(token.fingerprint) if token else None
-        return login.issuer if login else self._here
+    async def _issuer(self, *tokens: Token | None) -> str:
+        """Of the first token of which it is known: one that was had elsewhere is looked for where its bearer asks."""
+        for token in tokens:
+            if token is not None and (login := await self._ledger.login(token.fingerprint)) is not None:
+                return login.issuer
+        return self._here
 
     def _withheld(self, issuer: str) -> str | None:
         """Why a token is not sent to its issuer."""

@@ -29,6 +29,16 @@ async def test_it_goes_to_the_site_that_issued_the_token(cloud):
     assert [r.site for r in cloud.seen(mark, "keystone")] == ["Corte"]
 
 
+@pytest.mark.parametrize(("known", "status"), [(True, 200), (False, 404)])
+async def test_a_token_that_is_not_known_here_is_asked_about_where_its_bearer_logged_in(cloud, known, status):
+    """Of a token that Corte had given at its own front, an admin of Corte was told 401 by Paris."""
+    admin = await cloud.token(CORTE, user="admin", password="secret", project="admin")
+    other = await cloud.token(site="Corte") if known else "nobody-knows-it"
+    about = {"scope": CORTE, "token": admin, "headers": {"X-Subject-Token": other}}
+    shown = await cloud.call("Paris", "identity", "GET", "/v3/auth/tokens", **about)
+    assert (shown.status, shown.headers.get("x-subject-token")) == (status, other if known else None)
+
+
 async def test_a_keystone_that_cannot_be_asked_is_a_502_in_its_shape(cloud):
     await cloud.emulated.site("Paris").misbehave("identity", "refuse")
     for scope in (None, CORTE.replace("Corte", "Paris"), "{nova: Corte}"):
