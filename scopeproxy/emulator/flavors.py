@@ -26,6 +26,7 @@ class FlavorApi:
             web.get(_ROOT + "/detail", self.index),
             web.post(_ROOT, self.create),
             web.get(_ROOT + "/{id}", self.show),
+            web.put(_ROOT + "/{id}", self.update),
             web.delete(_ROOT + "/{id}", self.delete),
             web.get(_ROOT + "/{id}/os-extra_specs", self.specs),
             web.post(_ROOT + "/{id}/os-extra_specs", self.set_specs),
@@ -110,6 +111,12 @@ class FlavorApi:
             swap=values.get("swap") or None,
             description=values.get("description"),
         )
+        return answer({"flavor": self._view(request, flavor)})
+
+    async def update(self, request: web.Request) -> web.Response:
+        self._admin(request, "os-flavor-manage:update")
+        flavor, values = self._found(request), await json_of(request, "flavor", "description")
+        flavor["description"] = values["description"]
         return answer({"flavor": self._view(request, flavor)})
 
     async def delete(self, request: web.Request) -> web.Response:

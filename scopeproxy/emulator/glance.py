@@ -64,6 +64,7 @@ class Glance(Service):
             web.delete(image, self.delete),
             web.put(image + "/file", self.upload),
             web.get(image + "/file", self.download),
+            web.post(image + "/actions/{action:deactivate|reactivate}", self.act),
             web.put(image + "/tags/{tag}", self.tag),
             web.delete(image + "/tags/{tag}", self.untag),
             *self._members.routes(),
@@ -188,6 +189,14 @@ class Glance(Service):
         self.state.delete(image)
         return empty()
 
+    async def act(self, request: web.Request) -> web.Response:
+        image = self._found(request, own=True)
+        before, after = ("active", "deactivated")[:: 1 if request.match_info["action"] == "deactivate" else -1]
+        if image["status"] not in (before, after):
+            raise Fault(403, f"Not allowed to {request.match_info['action']} image in status '{image['status']}'")
+        image.update(status=after, updated_at=now())
+        return empty()
+
     # ---- data
 
     async def upload(self, request: web.Request) -> web.Response:
@@ -207,6 +216,8 @@ class Glance(Service):
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         image = self._found(request)
+        if image["status"] == "deactivated":
+            raise Fault(403, "The requested image has been deactivated. Image data download is forbidden.")
         if image["status"] != "active":
             return empty()
         headers = {"Content-Type": "application/octet-stream", "Content-MD5": image["checksum"]}

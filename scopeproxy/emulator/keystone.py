@@ -9,6 +9,7 @@ from aiohttp import web
 from scopeproxy.emulator.access import Access
 from scopeproxy.emulator.answers import Fault, access_of, answer, empty, facts_of, json_of
 from scopeproxy.emulator.directory import Directory
+from scopeproxy.emulator.groups import MembershipApi
 from scopeproxy.emulator.identity import IdentityApi
 from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.service import Service
@@ -42,6 +43,7 @@ class Keystone(Service):
             web.get("/v3/auth/projects", self.projects),
             web.get("/v3/auth/domains", self.domains),
             web.get("/v3/auth/system", self.system),
+            *MembershipApi(self.directory).routes(),
             *IdentityApi(self.directory, self.issued, self.base).routes(),
         ]
 

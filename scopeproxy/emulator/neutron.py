@@ -12,6 +12,7 @@ from scopeproxy.emulator.answers import Fault, Handler, access_of, answer, empty
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.networkkinds import KINDS
 from scopeproxy.emulator.networkstate import NetworkState
+from scopeproxy.emulator.networktags import TagApi
 from scopeproxy.emulator.place import Place
 from scopeproxy.emulator.service import Service
 
@@ -40,6 +41,7 @@ class Neutron(Service):
         yield web.get(_ROOT + "/quotas/{project}", self.quotas)
         yield web.get(_ROOT + "/agents", self.agents)
         yield web.get(_ROOT + "/availability_zones", self.zones)
+        yield from TagApi(lambda request, kind, own: self._found(request, kind, own=own)).routes(_ROOT, KINDS)
         for kind in KINDS:
             yield web.get(f"{_ROOT}/{kind}", self._listing(kind))
             yield web.post(f"{_ROOT}/{kind}", self._creating(kind))
@@ -195,4 +197,7 @@ class Neutron(Service):
 def _matching(items: list[Item], request: web.Request) -> list[Item]:
     """Filters are attributes; one that no item has is ignored, as neutron ignores what it does not know."""
     known = {key for item in items for key in item} | {"name", "id", "device_id"}
-    return filtered(items, request.query, known)
+    if "tags" in request.query:  # all of them, where other lists are met by one
+        wanted = set(request.query["tags"].split(","))
+        items = [item for item in items if wanted <= set(item.get("tags", []))]
+    return filtered(items, request.query, known - {"tags"})

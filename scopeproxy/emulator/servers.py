@@ -14,6 +14,7 @@ from scopeproxy.emulator.boot import Boot, BuildFailed, Errand, fail
 from scopeproxy.emulator.collection import Item, filtered, now, ordered, orders, page
 from scopeproxy.emulator.flavors import FlavorApi
 from scopeproxy.emulator.place import Place
+from scopeproxy.emulator.serverlabels import LabelApi
 from scopeproxy.emulator.serverviews import ServerViews
 
 _ROOT = "/v2.1/servers"
@@ -45,6 +46,7 @@ class ServerApi:
     ) -> None:
         self._place, self._boot, self._flavors = place, boot, flavors
         self._base, self._in_background, self._views = base, in_background, ServerViews(base)
+        self._labels = LabelApi(self._found)
         self.items: dict[str, Item] = {}
         self.host = f"{place.site.lower()}-compute"
 
@@ -58,8 +60,7 @@ class ServerApi:
             web.put(one, self.update),
             web.delete(one, self.delete),
             web.post(one + "/action", self.act),
-            web.get(one + "/metadata", self.metadata),
-            web.post(one + "/metadata", self.set_metadata),
+            *self._labels.routes(one),
             web.get(one + "/os-volume_attachments", self.attachments),
             web.get(one + "/os-interface", self.interfaces),
             web.get(one + "/os-security-groups", self.security_groups),
@@ -109,6 +110,8 @@ class ServerApi:
             "created": stamp,
             "updated": stamp,
             "metadata": dict(values.get("metadata") or {}),
+            "tags": list(values.get("tags") or []),
+            "locked": False,
             "addresses": {},
             "accessIPv4": "",
             "accessIPv6": "",
@@ -210,6 +213,9 @@ class ServerApi:
             state = str(body[action]["state"])
             server.update({"status": state.upper(), "OS-EXT-STS:vm_state": state, "OS-EXT-STS:task_state": None})
             return empty(202)
+        if action in ("lock", "unlock"):
+            server["locked"] = action == "lock"
+            return empty(202)
         if action not in _ACTIONS:
             raise Fault(400, f"There is no such action: {action}")
         needs, leaves, vm_state, power = _ACTIONS[action]
@@ -220,14 +226,6 @@ class ServerApi:
         server.update(status=leaves, updated=now())
         server.update({"OS-EXT-STS:vm_state": vm_state, "OS-EXT-STS:power_state": power})
         return empty(202)
-
-    async def metadata(self, request: web.Request) -> web.Response:
-        return answer({"metadata": self._found(request)["metadata"]})
-
-    async def set_metadata(self, request: web.Request) -> web.Response:
-        server = self._found(request)
-        server["metadata"].update(await json_of(request, "metadata"))
-        return answer({"metadata": server["metadata"]})
 
     async def attachments(self, request: web.Request) -> web.Response:
         self._found(request)

@@ -10,7 +10,7 @@ from aiohttp import web
 from scopeproxy.emulator.answers import access_of, facts_of
 from scopeproxy.emulator.collection import Item
 
-_INTERNAL = ("nics", "flavor", "flavor_id", "image_id", "host", "fault", "launched_at", "description")
+_INTERNAL = ("nics", "flavor", "flavor_id", "image_id", "host", "fault", "launched_at", "description", "tags", "locked")
 
 
 class ServerViews:
@@ -55,9 +55,9 @@ class ServerViews:
         """What later microversions, and admins, see."""
         number = facts_of(request).microversion
         for since, key, value in (
-            ((2, 9), "locked", False),
+            ((2, 9), "locked", server["locked"]),
             ((2, 19), "description", server["description"]),
-            ((2, 26), "tags", []),
+            ((2, 26), "tags", server["tags"]),
             ((2, 63), "trusted_image_certificates", None),
             ((2, 71), "server_groups", []),
             ((2, 73), "locked_reason", None),

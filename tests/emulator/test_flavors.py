@@ -53,3 +53,12 @@ async def test_admins_make_and_delete_them(alice, admin):
     assert "big" in {flavor["name"] for flavor in body["flavors"]}
     assert (await admin("DELETE", "compute", path))[0] == 202
     assert (await admin("GET", "compute", path))[0] == 404
+
+
+async def test_an_admin_describes_a_flavor(admin, alice):
+    _, body, _ = await alice("GET", "compute", FLAVORS)
+    path, change = f"{FLAVORS}/{body['flavors'][0]['id']}", {"flavor": {"description": "small"}}
+    newest = {"OpenStack-API-Version": "compute 2.96"}
+    assert (await alice("PUT", "compute", path, change, **newest))[0] == 403
+    status, body, _ = await admin("PUT", "compute", path, change, **newest)
+    assert (status, body["flavor"]["description"]) == (200, "small")

@@ -159,3 +159,15 @@ async def test_a_token_is_required_and_keystone_is_named(nobody, site):
 async def test_a_patch_that_is_none(alice, data):
     image = await make(alice, "x", None)
     assert (await alice("PATCH", "image", image["self"], data=data, Content_Type=PATCH))[0] == 400
+
+
+async def test_a_deactivated_image_gives_no_data(alice):
+    image = await make(alice, "resting")
+    queued = await make(alice, "empty", None)
+    path = f"{IMAGES}/{image['id']}"
+    assert (await alice("POST", "image", f"{path}/actions/deactivate"))[0] == 204
+    assert (await alice("GET", "image", path))[1]["status"] == "deactivated"
+    assert (await alice("GET", "image", f"{path}/file"))[0] == 403
+    assert (await alice("POST", "image", f"{path}/actions/reactivate"))[0] == 204
+    assert (await alice("GET", "image", f"{path}/file"))[:2] == (200, b"data")
+    assert (await alice("POST", "image", f"{IMAGES}/{queued['id']}/actions/deactivate"))[0] == 403

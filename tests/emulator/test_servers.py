@@ -145,3 +145,12 @@ async def test_a_server_whose_ports_cannot_be_given_back_stays(alice, site):
     await site.misbehave("placement", None)
     await alice("DELETE", "compute", f"{SERVERS}/{id_}")
     assert (await settled(alice, id_))[0] == 404
+
+
+async def test_a_server_is_locked_and_unlocked(alice):
+    _, body, _ = await made(alice)
+    path = f"{SERVERS}/{body['server']['id']}"
+    await settled(alice, body["server"]["id"])
+    for action, locked in (("lock", True), ("unlock", False)):
+        assert (await alice("POST", "compute", f"{path}/action", {action: None}, **NEW))[0] == 202
+        assert (await alice("GET", "compute", path, **NEW))[1]["server"]["locked"] is locked
