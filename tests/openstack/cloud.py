@@ -196,6 +196,10 @@ class Cloud(ABC):
     def log_path(self, site: str) -> Path:
         """Where the site's proxy logs."""
 
+    @abstractmethod
+    def proxy_pid(self, site: str) -> int:
+        """The process of the site's proxy."""
+
     def logs(self, site: str) -> str:
         """All that the site's proxy has logged."""
         return self.log_path(site).read_text(errors="replace")

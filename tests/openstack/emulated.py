@@ -117,6 +117,9 @@ class Emulated(Cloud):
     def log_path(self, site: str) -> Path:
         return self._proxies.log(site)
 
+    def proxy_pid(self, site: str) -> int:
+        return self._proxies.pid(site)
+
 
 @contextmanager
 def emulated(folder: Path) -> Iterator[Emulated]:

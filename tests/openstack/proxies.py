@@ -24,6 +24,9 @@ class Proxies:
     def log(self, site: str) -> Path:
         return self._logs / f"{site}.log"
 
+    def pid(self, site: str) -> int:
+        return self._running[site].pid
+
     def start(self, sites: Iterable[str]) -> None:
         """They serve when this returns."""
         sites = tuple(sites)

@@ -150,6 +150,9 @@ class Real(Cloud):
     def log_path(self, site: str) -> Path:
         return self.lab.proxy_log(site)
 
+    def proxy_pid(self, site: str) -> int:
+        return self.lab.proxy_pids()[site]
+
 
 def _told(seconds: float, what: str) -> None:
     print(f"{seconds:6.1f} s  {what}", file=sys.stderr, flush=True)

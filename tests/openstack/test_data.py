@@ -1,0 +1,135 @@
+"""Image data across sites: much of it, parts of it, and too little of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.openstack.cloud import Cloud
+
+MIB = 1 << 20
+# What a proxy may need more than before, at most, while it passes much on.
+_GROWTH = 24 * MIB
+_OCTETS = {"Content-Type": "application/octet-stream"}
+_NEW = {"disk_format": "raw", "container_format": "bare"}
+
+
+def blocks(size: int) -> Iterator[bytes]:
+    """Data of which no two MiB are alike."""
+    filler = hashlib.sha256(b"scopeproxy").digest() * (MIB // 32 - 1)
+    for number in range(size // MIB):
+        yield number.to_bytes(32, "big") + filler
+
+
+def checksum(size: int) -> str:
+    whole = hashlib.sha512()
+    for block in blocks(size):
+        whole.update(block)
+    return whole.hexdigest()
+
+
+@contextmanager
+def an_image(cloud: Cloud, name: str, entry: str, site: str) -> Iterator[tuple[str, str]]:
+    """A token, and the path of an image at the site that has no data yet."""
+    scope = f"{{glance: {site}}}"
+    token = cloud.token(entry, scope=scope)
+    made = cloud.call("POST", "glance:/v2/images", at=entry, token=token, scope=scope, json={"name": name, **_NEW})
+    assert made.status == 201, made.text
+    path = f"/v2/images/{made.json['id']}"
+    yield token, path
+    assert cloud.call("DELETE", f"glance:{path}", at=entry, token=token, scope=scope).status == 204
+
+
+@contextmanager
+def in_bounded_memory(cloud: Cloud, *sites: str) -> Iterator[None]:
+    """The proxies of these sites hold no more than a little of what passes."""
+    processes = {site: Path(f"/proc/{cloud.proxy_pid(site)}") for site in sites}
+    for process in processes.values():
+        (process / "clear_refs").write_text("5")  # the peak is measured anew
+    before = {site: _peak(process) for site, process in processes.items()}
+    yield
+    grown = {site: _peak(process) - before[site] for site, process in processes.items()}
+    assert all(more < _GROWTH for more in grown.values()), grown
+
+
+def _peak(process: Path) -> int:
+    line = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize(("entry", "site"), [("Paris", "Corte"), ("Corte", "Marseille")])
+def test_much_data_goes_to_another_site_and_comes_back_the_same(cloud: Cloud, name: str, entry: str, site: str) -> None:
+    size, scope = (200 if cloud.real else 64) * MIB, f"{{glance: {site}}}"
+    with an_image(cloud, name, entry, site) as (token, path), in_bounded_memory(cloud, entry, site):
+        sent = cloud.call(
+            "PUT", f"glance:{path}/file", at=entry, token=token, scope=scope, headers=_OCTETS, data=blocks(size)
+        )
+        assert sent.status == 204, sent.text
+        there = cloud.call("GET", f"glance:{path}", at=site, token=cloud.token(site)).json
+        assert (there["status"], there["size"], there["os_hash_value"]) == ("active", size, checksum(size))
+        came, length = hashlib.sha512(), 0
+        headers = {"X-Auth-Token": token, "X-Scope": scope}
+        with requests.get(f"{cloud.front(entry, 'glance')}{path}/file", headers=headers, stream=True) as answer:
+            assert (answer.status_code, answer.headers["Content-Length"]) == (200, str(size))
+            for chunk in answer.iter_content(MIB):
+                came.update(chunk)
+                length += len(chunk)
+        assert (length, came.hexdigest()) == (size, there["os_hash_value"])
+
+
+def test_a_part_of_an_image_of_another_site(cloud: Cloud, name: str) -> None:
+    scope = "{glance: Corte}"
+    with an_image(cloud, name, "Paris", "Corte") as (token, path):
+        data = b"".join(blocks(2 * MIB))
+        file = f"glance:{path}/file"
+        assert cloud.call("PUT", file, token=token, scope=scope, headers=_OCTETS, data=data).status == 204
+        for asked, first, last in (
+            ("0-9", 0, 9),
+            (f"{MIB}-{MIB + 31}", MIB, MIB + 31),
+            ("-3", 2 * MIB - 3, 2 * MIB - 1),
+        ):
+            part = cloud.call("GET", file, token=token, scope=scope, headers={"Range": f"bytes={asked}"})
+            assert (part.status, part.body) == (206, data[first : last + 1])
+            assert part.headers["Content-Range"] == f"bytes {first}-{last}/{2 * MIB}"
+        beyond = cloud.call("GET", file, token=token, scope=scope, headers={"Range": f"bytes={9 * MIB}-"})
+        assert beyond.status == 416
+
+
+def test_an_upload_that_breaks_off_leaves_no_image(cloud: Cloud, name: str) -> None:
+    scope = "{glance: Corte}"
+    with an_image(cloud, name, "Paris", "Corte") as (token, path):
+        front = urlsplit(cloud.front("Paris", "glance"))
+        mark = cloud.mark()
+        with socket.create_connection((front.hostname, front.port or 80)) as client:
+            head = (
+                f"PUT {path}/file HTTP/1.1\r\nHost: {front.netloc}\r\nX-Auth-Token: {token}\r\nX-Scope: {scope}\r\n"
+                f"Content-Type: application/octet-stream\r\nContent-Length: {2 * MIB}\r\n\r\n"
+            )
+            client.sendall(head.encode() + os.urandom(MIB))
+        told = cloud.wait_for(
+            lambda: [row for row in cloud.calls("Paris", mark) if row["method"] == "PUT"], "the upload's end is noted"
+        )
+        assert "the request's body broke off" in told[0]["error"]
+        shown = cloud.call("GET", f"glance:{path}", token=token, scope=scope).json
+        assert (shown["status"], shown["size"]) == ("queued", None)
+        whole = cloud.call("PUT", f"glance:{path}/file", token=token, scope=scope, headers=_OCTETS, data=b"x" * MIB)
+        assert whole.status == 204, whole.text
+
+
+@pytest.mark.real_only("the announced size of an upload does not count")
+def test_an_upload_of_another_size_than_announced_is_refused_there(cloud: Cloud, name: str) -> None:
+    scope = "{glance: Corte}"
+    with an_image(cloud, name, "Paris", "Corte") as (token, path):
+        headers = {**_OCTETS, "X-OpenStack-Image-Size": "2000"}
+        refused = cloud.call("PUT", f"glance:{path}/file", token=token, scope=scope, headers=headers, data=b"x" * 1000)
+        assert (refused.status, refused.headers["X-Scope-Sites"]) == (400, "Corte=400")
+        assert "expected 2000 bytes, got 1000" in refused.text
+        assert cloud.call("GET", f"glance:{path}", token=token, scope=scope).json["status"] == "queued"
