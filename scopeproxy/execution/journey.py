@@ -124,11 +124,13 @@ class Journey:
 
     def _travel(self, arrival: Arrival, found: Found, deadline: float | None = None) -> Travel:
         own = self._topology.sites[self._here].services[arrival.request.service].front
+        # Services make links of these: a peer tells how the client reached the entry.
         host = arrival.request.header("X-Forwarded-Host") if arrival.peer else None
+        scheme = arrival.request.header("X-Forwarded-Proto") if arrival.peer else None
         return Travel(
             host=host or arrival.request.header("Host") or own.authority,
             client=arrival.client,
-            scheme=arrival.scheme,
+            scheme=scheme if scheme in ("http", "https") else arrival.scheme,
             options=found.options,
             home=found.home,
             entry=found.entry,

@@ -9,8 +9,10 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.delivery import Travel
 from scopeproxy.execution.reading import collect
+from scopeproxy.execution.telling import Arrival
 from scopeproxy.model.messages import Request
 
 SCOPE = "{glance: Corte}"
@@ -226,3 +228,15 @@ async def test_a_failure_to_tell_of_the_sites_is_an_answer_too(cloud, heard, mon
     assert "an error of this proxy's own" in answer.json["error"]["message"]
     assert all("a bug of ours" in line for line in heard.errors)
     heard.errors.clear()
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "scheme"),
+    [("Corte", "https", "https"), ("Corte", "ftp", "http"), ("Corte", None, "http"), (None, "https", "http")],
+)
+async def test_a_peer_tells_how_its_client_came(cloud, peer, told, scheme):
+    """Behind a front that is https, links of a site whose fronts are http began with http."""
+    headers = (("Host", "h"), *((("X-Forwarded-Proto", told),) if told else ()))
+    request = Request("image", "GET", "/", headers)
+    journey = cloud.apps["Paris"].house.journey
+    assert journey._travel(Arrival(request, "127.0.0.1", "http", peer), Found(request)).scheme == scheme
