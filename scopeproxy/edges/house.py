@@ -25,6 +25,7 @@ from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
+from scopeproxy.execution.served import Served
 from scopeproxy.execution.tokens.broker import Broker, Strategy
 from scopeproxy.execution.tokens.lending import Lending
 from scopeproxy.execution.tokens.login import LoginStrategy
@@ -94,12 +95,13 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
         logger.warning("proxy.tokens names no strategy that is built: calls to other sites will get no token")
     broker = Broker(strategies, topology.has_identity)
     carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
-    calling = Calling(topology, here, delivery, carriers, broker, DiscoveryCache())
+    documents = DiscoveryCache()
+    calling = Calling(topology, here, delivery, carriers, broker, documents)
     sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics)
     published = _published_sites(topology, here, vocabulary)
     identity = IdentityCalls(topology, here, delivery, carriers, lasting.ledger, validator, sign_in, login, published)
     journey = Journey(
-        topology, here, vocabulary, delivery, carriers, calling, identity, health,
+        topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
         Pages(topology, lasting.ledger),
     )  # fmt: skip

@@ -34,21 +34,21 @@ _FAULTS = {
 _VERSION = re.compile(r"(\d+)\.(\d+)\Z")
 
 
-def asked_microversion(request: web.Request) -> tuple[int, int]:
+def asked_microversion(request: web.Request, latest: tuple[int, int] = LATEST) -> tuple[int, int]:
     """What a request asks for; 2.1 when it does not say."""
     text = request.headers.get("X-OpenStack-Nova-API-Version", "2.1")
     for part in request.headers.get("OpenStack-API-Version", "").split(","):
         service, _, number = part.strip().partition(" ")
         text = number if service == "compute" else text
     if text == "latest":
-        return LATEST
+        return latest
     match = _VERSION.match(text)
     if match is None:
         raise Fault(400, f"API Version String {text} is of invalid format. Must be of format MajorNum.MinorNum.")
     asked = (int(match[1]), int(match[2]))
-    if not (2, 1) <= asked <= LATEST:
+    if not (2, 1) <= asked <= latest:
         message = "Version {} is not supported by the API. Minimum is 2.1 and maximum is 2.{}."
-        raise Fault(406, message.format(text, LATEST[1]))
+        raise Fault(406, message.format(text, latest[1]))
     return asked
 
 
@@ -95,7 +95,7 @@ class Nova(Service):
         """The handler, with the microversion read before it and told after it."""
 
         async def versioned(request: web.Request) -> web.StreamResponse:
-            number = facts_of(request).microversion = asked_microversion(request)
+            number = facts_of(request).microversion = asked_microversion(request, self._newest)
             response: web.StreamResponse = await handler(request)  # type: ignore[operator]
             if request.path.removeprefix(self.prefix) != "/":
                 told = f"{number[0]}.{number[1]}"
@@ -115,12 +115,16 @@ class Nova(Service):
 
     # ---- versions
 
+    @property
+    def _newest(self) -> tuple[int, int]:
+        return self.place.settings.newest.get(self.place.site, LATEST)
+
     def _version(self, request: web.Request, *, old: bool = False) -> Item:
         path, status = ("v2", "DEPRECATED") if old else ("v2.1", "CURRENT")
         return {
             "id": "v2.0" if old else "v2.1",
             "status": status,
-            "version": "" if old else f"2.{LATEST[1]}",
+            "version": "" if old else f"2.{self._newest[1]}",
             "min_version": "" if old else "2.1",
             "updated": "2013-07-23T11:33:21Z",
             "links": [{"rel": "self", "href": f"{self.base(request)}/{path}/"}],

@@ -28,7 +28,8 @@ class Settings:
 
     `token_lifetime`; `token_cache`: how long a service believes a validation (keystonemiddleware's token_cache_time);
     `send_service_token`: nova and cinder add X-Service-Token to calls on a user's behalf; `build`: what a hypervisor
-    takes to boot a server; `hypervisor`: while it is cleared, none boots one.
+    takes to boot a server; `hypervisor`: while it is cleared, none boots one; `newest`: nova's newest microversion, by
+    site, where that is to be of an older release.
     """
 
     token_lifetime: float = 3600.0
@@ -36,6 +37,7 @@ class Settings:
     send_service_token: bool = True
     build: float = 0.0
     hypervisor: asyncio.Event = field(default_factory=_free)
+    newest: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

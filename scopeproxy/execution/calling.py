@@ -23,6 +23,7 @@ from scopeproxy.planning.discovery import rewrite_link, rewrite_links
 from scopeproxy.planning.intent import Intent, Kind
 from scopeproxy.planning.plan import Call
 from scopeproxy.planning.planner import carried
+from scopeproxy.planning.versions import explained, may_need_explaining
 
 _DOCUMENT_LIMIT = 1024 * 1024
 
@@ -72,9 +73,10 @@ class Calling:
         if not isinstance(ready, Request):
             return ready
         call = replace(call, request=ready)
-        if call.site == self._here:
-            return await self._delivery.deliver(self._here, call.request, travel)
-        return await self._elsewhere(call, travel, discovery)
+        if call.site != self._here:
+            return await self._elsewhere(call, travel, discovery)
+        outcome = await self._delivery.deliver(self._here, call.request, travel)
+        return await self._noted(outcome, call.request, travel) if discovery else outcome
 
     async def _ready(self, call: Call, found: Found, asked: Asked | None, intent: Intent) -> Request | Outcome:
         """The request as the site may have it, or the outcome that stands in the way."""
@@ -100,8 +102,8 @@ class Calling:
         outcome = await self._delivery.deliver(call.site, request, replace(travel, scope=to_header(call.scope)))
         if isinstance(outcome, Unreached):
             return outcome
-        reply = self._as_from_here(outcome, request, travel)
-        if not discovery:
+        reply = await self._explained(self._as_from_here(outcome, request, travel), request, travel)
+        if not discovery or isinstance(reply, Unreached):
             return reply
         document = await collect(reply, _DOCUMENT_LIMIT, travel.deadline)
         if isinstance(document, Unreached) or document.rest is not None:
@@ -109,6 +111,21 @@ class Calling:
         document = self._document_as_from_here(document, request, travel)
         self._documents.put(call.site, request, document)
         return document
+
+    async def _noted(self, outcome: Outcome, request: Request, travel: Travel) -> Outcome:
+        """A version document of this site, which is not kept for others but tells what the site serves."""
+        document = await collect(outcome, _DOCUMENT_LIMIT, travel.deadline)
+        if isinstance(document, Reply) and document.rest is None:
+            self._documents.learn(self._here, request, document)
+        return document
+
+    async def _explained(self, reply: Reply, request: Request, travel: Travel) -> Outcome:
+        """The answer; where it refuses a version of the API, with a message that tells which site does, and why."""
+        document = self._documents.root(reply.site, request.service)
+        if not may_need_explaining(reply, request, document):
+            return reply
+        whole = await collect(reply, _DOCUMENT_LIMIT, travel.deadline)
+        return explained(whole, request, document) if isinstance(whole, Reply) and whole.rest is None else whole
 
     # Absolute links are made from Host, which is the client's all the way; what can differ is the path of the front.
 

@@ -23,6 +23,7 @@ from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.runner import Result, run
+from scopeproxy.execution.served import Served
 from scopeproxy.execution.telling import Arrival as Arrival
 from scopeproxy.execution.telling import Story, Telling, mistake_of
 from scopeproxy.lang.parser import parse
@@ -58,6 +59,7 @@ class Journey:
         delivery: Delivery,
         carriers: Carriers,
         calling: Calling,
+        served: Served,
         identity: IdentityCalls,
         health: Health,
         metrics: Metrics,
@@ -67,7 +69,7 @@ class Journey:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
-        self._delivery, self._carriers, self._calling = delivery, carriers, calling
+        self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
         self._affinity, self._pages = affinity, pages
         self._telling = Telling(topology, here, metrics, records, now)
@@ -157,7 +159,7 @@ class Journey:
         work = await self._pages.turn(
             work, _project(caller), self._root(work, travel), partial(self._ask, work, found, travel)
         )
-        plan = make_plan(work, self._topology, _own_ids(caller))
+        plan = make_plan(work, self._topology, _own_ids(caller), self._served.known)
         story.plan = str(plan)
         result = await self._run(work, plan, found, travel, caller)
         await self._pages.keep(work, _project(caller), result.turned)
@@ -180,6 +182,7 @@ class Journey:
         if several and work.intent.writes:
             _check_unconditional(work.request)
             await self._calling.check_tokens(sites_in(plan), work.request.service, found, travel.deadline)
+            await self._served.check(work, where(work), found, travel)
         body, kept = await self._body_for(work.request, plan, several)
         conditions = _CONDITIONS if several and work.intent.kind is not Kind.DOWNLOAD else ()
 

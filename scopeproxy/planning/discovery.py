@@ -26,11 +26,11 @@ def intersect(documents: Sequence[tuple[str, Document]]) -> Document:
 
 def tells_versions(document: Any) -> TypeGuard[Document]:
     """Whether it is a version document.  (Neutron's `/v2.0`, a list of resources, is none.)"""
-    return isinstance(document, dict) and any(True for _ in _versions(document))
+    return isinstance(document, dict) and any(True for _ in entries(document))
 
 
 def _common(one: Document, other: Document, sites: tuple[str, str]) -> Document:
-    theirs = list(_versions(other))
+    theirs = list(entries(other))
 
     def shared(entries: list[Any]) -> list[Any]:
         pairs = [(entry, _counterpart(entry, entries, theirs)) for entry in entries]
@@ -43,14 +43,15 @@ def _common(one: Document, other: Document, sites: tuple[str, str]) -> Document:
     if isinstance(versions := one.get("versions"), list):
         result["versions"] = shared(versions)
     elif isinstance(versions, dict):
-        result["versions"] = {**versions, "values": shared(list(_versions(one)))}
+        result["versions"] = {**versions, "values": shared(list(entries(one)))}
     for key in ("version", "default_version"):
         if isinstance(one.get(key), dict):
             (result[key],) = shared([one[key]])
     return result
 
 
-def _versions(document: Document) -> Iterator[Document]:
+def entries(document: Document) -> Iterator[Document]:
+    """The versions that a document tells of, each a mapping."""
     versions = document.get("versions")
     entries = versions.get("values") if isinstance(versions, dict) else versions
     candidates = [
@@ -77,22 +78,23 @@ def _major(entry: Any) -> str:
 
 
 def _narrowed(one: Document, other: Document, sites: tuple[str, str]) -> Document:
-    lower_id = min(str(one.get("id", "")), str(other.get("id", "")), key=_number)
+    lower_id = min(str(one.get("id", "")), str(other.get("id", "")), key=number)
     result = {**one, **({"id": lower_id} if "id" in one else {})}
     top = "max_version" if one.get("max_version") else "version"
     if not one.get("min_version") or not isinstance(one.get(top), str):
         return result
     if not other.get("min_version"):
         return {**result, top: "", "min_version": ""}
-    lowest = max(one["min_version"], other["min_version"], key=_number)
-    highest = min(one[top], other.get("max_version") or other.get("version") or "0", key=_number)
-    if _number(lowest) > _number(highest):
+    lowest = max(one["min_version"], other["min_version"], key=number)
+    highest = min(one[top], other.get("max_version") or other.get("version") or "0", key=number)
+    if number(lowest) > number(highest):
         ranges = f"{sites[0]} has microversions from {lowest} on, {sites[1]} up to {highest}, or the other way round"
         raise _refusal(f"no microversion in common: {ranges}")
     return {**result, top: highest, "min_version": lowest}
 
 
-def _number(version: str) -> tuple[int, ...]:
+def number(version: str) -> tuple[int, ...]:
+    """For comparing: 2.9 is less than 2.10."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 

@@ -18,6 +18,7 @@ from scopeproxy.planning.paging import Position, at, bare_target, left
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
 from scopeproxy.planning.references import advice, foreign_references
 from scopeproxy.planning.rules import narrow_substrates, refuse, spread
+from scopeproxy.planning.versions import Known, nothing_known, refuse_strangers
 
 MAX_HOPS = 8
 
@@ -26,10 +27,16 @@ MAX_HOPS = 8
 NEGOTIATED = frozenset({"compute", "block-storage", "placement", "baremetal", "shared-file-system", "key-manager"})
 
 
-def make_plan(work: Work, topology: Topology, own_ids: frozenset[str] = frozenset()) -> Plan:
-    """Where this work goes.  A mistake of the caller's becomes Refuse: nothing is sent."""
+def make_plan(
+    work: Work, topology: Topology, own_ids: frozenset[str] = frozenset(), known: Known = nothing_known
+) -> Plan:
+    """Where this work goes.  A mistake of the caller's becomes Refuse: nothing is sent.
+
+    `known`: what sites have told of their services' versions.
+    """
     try:
         check(work, topology)
+        refuse_strangers(work.request, work.intent, work.scope, work.entry, known)
         return _plan(work, topology, own_ids)
     except ScopeProxyError as error:
         return Refuse(error)

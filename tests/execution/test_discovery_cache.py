@@ -88,3 +88,45 @@ def test_the_oldest_documents_make_room(cache: DiscoveryCache) -> None:
         cache.put("Corte", REQUEST, DOCUMENT)
     assert cache.get("Corte", replace(REQUEST, target="/0")) is None
     assert cache.get("Corte", REQUEST) == DOCUMENT
+
+
+ROOT = replace(DOCUMENT, body=b'{"versions": [{"id": "v2.17"}]}')
+VERSIONS = {"versions": [{"id": "v2.17"}]}
+
+
+@pytest.mark.parametrize("target", ["/", "", "/versions"])
+def test_what_a_root_tells_is_known_while_it_is_fresh(cache: DiscoveryCache, clock: Clock, target: str) -> None:
+    cache.learn("Paris", replace(REQUEST, target=target), ROOT)
+    assert cache.get("Paris", replace(REQUEST, target=target)) is None
+    clock.now = 299
+    assert cache.root("Paris", "image") == VERSIONS
+    assert cache.root("Paris", "compute") is None
+    assert cache.root("Corte", "image") is None
+    clock.now = 300
+    assert cache.root("Paris", "image") is None
+
+
+def test_a_kept_document_is_learned_from(cache: DiscoveryCache) -> None:
+    cache.put("Corte", REQUEST, ROOT)
+    assert cache.root("Corte", "image") == VERSIONS
+
+
+@pytest.mark.parametrize(
+    ("target", "reply"),
+    [
+        ("/v2", ROOT),
+        ("/", replace(ROOT, status=503)),
+        ("/", replace(ROOT, body=b"[]")),
+        ("/", replace(ROOT, body=b'{"versions": []}')),
+    ],
+)
+def test_nothing_else_tells_the_versions(cache: DiscoveryCache, target: str, reply: Reply) -> None:
+    cache.learn("Corte", replace(REQUEST, target=target), reply)
+    assert cache.root("Corte", "image") is None
+
+
+def test_a_forgotten_document_is_asked_for_anew(cache: DiscoveryCache) -> None:
+    cache.put("Corte", REQUEST, ROOT)
+    cache.forget("Corte", REQUEST)
+    cache.forget("Lyon", REQUEST)
+    assert cache.get("Corte", REQUEST) is None

@@ -23,6 +23,8 @@ from tests.openstack import clients
 from tests.openstack.clients import Answer, Done
 from tests.openstack.strategies import NICE, SITES, STRATEGIES, Change, Strategy, with_proxy
 
+# Of an older release than the others.
+OLDER = "Marseille"
 # Public images that one site alone has, beside cirros, which each has.
 IMAGES = {"Corte": "Alpine", "Marseille": "Debian", NICE: "Fedora"}
 SERVICES = ("keystone", "glance", "placement", "nova", "neutron", "cinder")

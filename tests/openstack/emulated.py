@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import yaml
 
 from scopeproxy.emulator.cloud import EmulatedCloud
-from tests.openstack.cloud import IMAGES, Cloud
+from scopeproxy.emulator.place import Settings
+from tests.openstack.cloud import IMAGES, OLDER, Cloud
 from tests.openstack.proxies import Proxies
 from tests.openstack.strategies import NICE, SITES, with_proxy
 
@@ -31,7 +32,13 @@ class Emulated(Cloud):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         images = {site: [name] for site, name in IMAGES.items()}
-        self.cloud = EmulatedCloud((*SITES, NICE), folder, images=images, identity_of={NICE: "Paris"})
+        self.cloud = EmulatedCloud(
+            (*SITES, NICE),
+            folder,
+            images=images,
+            identity_of={NICE: "Paris"},
+            settings=Settings(newest={OLDER: (2, 90)}),
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="emulated cloud")
         self._proxies = Proxies(self.topology_path, folder)

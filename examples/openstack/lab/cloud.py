@@ -75,7 +75,7 @@ class Lab:
         self._refuse_taken_ports()
         with self._step("OpenStack is installed"):
             for site in self.sites.values():
-                install(site.venv, site.apis)
+                install(site)
         self._prepare()
         with self._step("the proxies serve the fronts"):
             self.start_proxies()

@@ -8,7 +8,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +19,46 @@ from lab.sites import PASSWORD, LabError, Site
 HERE = Path(__file__).resolve().parent
 
 
-def install(venv: Path, apis: Iterable[str]) -> None:
-    """OpenStack into an environment of its own: some 190 packages, of the versions in requirements.txt.
+def install(site: Site) -> None:
+    """The site's release of OpenStack into an environment of its own.  Raises `LabError` when it lacks a service."""
+    if site.libraries is None:
+        _install_all(site.venv)
+    else:
+        _install_all(site.libraries)
+        _install_older(site.venv, f"requirements-{site.release}.txt", site.libraries)
+    for api in site.apis:
+        if not (site.venv / "bin" / _SCHEMAS[api][0][0]).exists():
+            raise LabError(f"{site.venv} has no {api}: install it there, or leave it out of the site's apis")
 
-    One that was made by other means stays as it is, of whatever release.  Raises `LabError` when it lacks a service.
-    """
-    wanted, installed = (HERE / "requirements.txt").read_text(), venv / "requirements.txt"
-    if not (venv / "bin/keystone-manage").exists() or (installed.exists() and installed.read_text() != wanted):
+
+def _install_all(venv: Path) -> None:
+    """Some 190 packages, of the versions in requirements.txt; what was made by other means stays as it is."""
+    if _is_due(venv, "requirements.txt"):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([venv / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
-        installed.write_text(wanted)
-    for api in apis:
-        if not (venv / "bin" / _SCHEMAS[api][0][0]).exists():
-            raise LabError(f"{venv} has no {api}: install it there, or leave it out of the site's apis")
+        _pip(venv, "requirements.txt")
+
+
+def _install_older(venv: Path, requirements: str, libraries: Path) -> None:
+    """An older release's services, in some 15 s; what the requirements do not name is the current release's."""
+    if _is_due(venv, requirements):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        # Before the libraries are shared: pip would find there what it is to install here.
+        _pip(venv, requirements, "--no-deps")
+        (packages,) = venv.glob("lib/python*/site-packages")
+        shared = libraries / packages.relative_to(venv)
+        (packages / "libraries.pth").write_text(f"import site; site.addsitedir({str(shared)!r})\n")
+
+
+def _is_due(venv: Path, requirements: str) -> bool:
+    installed = venv / "requirements.txt"
+    if not (venv / "bin/keystone-manage").exists():
+        return True
+    return installed.exists() and installed.read_text() != (HERE / requirements).read_text()
+
+
+def _pip(venv: Path, requirements: str, *options: str) -> None:
+    subprocess.run([venv / "bin/pip", "install", "--quiet", *options, "-r", HERE / requirements], check=True)
+    (venv / "requirements.txt").write_text((HERE / requirements).read_text())
 
 
 def template(folder: Path, site: Site) -> Path:

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import traceback
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,20 @@ def start_nova() -> list[Any]:
     running = []
     for part in ("conductor", "scheduler", "compute"):
         rpcapi = importlib.import_module(f"nova.{part}.rpcapi")
+        # Compute has a second topic since 2026.1.
         alternative = getattr(rpcapi, "RPC_TOPIC_ALT", None)
-        running.append(
-            nova_service.Service.create(binary=f"nova-{part}", topic=rpcapi.RPC_TOPIC, topic_alt=alternative)
-        )
+        more = {"topic_alt": alternative} if alternative else {}
+        running.append(nova_service.Service.create(binary=f"nova-{part}", topic=rpcapi.RPC_TOPIC, **more))
         running[-1].start()
     return running
+
+
+def patch_nova() -> None:
+    """Threads, as nova has them since 2026.1; before that it needs eventlet, and all its threads are green ones."""
+    os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "false" if int(version("nova").partition(".")[0]) < 33 else "true"
+    monkey_patch = importlib.import_module("nova.monkey_patch")  # where eventlet is needed, this is the patching
+    if patch := getattr(monkey_patch, "patch", None):
+        patch(backend="threading")
 
 
 def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
@@ -74,9 +83,7 @@ def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
         importlib.import_module("cinder_service").serve(prefix)
         return
     if name == "nova":
-        from nova import monkey_patch
-
-        monkey_patch.patch(backend="threading")
+        patch_nova()
         import nova.virt
 
         # `compute_driver` is looked for in nova.virt.

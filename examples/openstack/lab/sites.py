@@ -43,7 +43,8 @@ APIS = {
 class Site:
     """One autonomous cloud on an address of its own; all its files are under `home`.
 
-    `venv` holds the release of OpenStack that it runs.  `apis`: the services that it has.  `scheme`: of its fronts.
+    `venv` holds the release of OpenStack that it runs: `release`, or that of requirements.txt (None).
+    `apis`: the services that it has.  `scheme`: of its fronts.
     `paths`: the fronts are paths of one port (and the backs have the same paths), not ports.  `catalog`: what the proxy
     does with catalogs (`rewrite`, `keep`).  `names`: what keystone's catalog names, `front` or `back`.
     `identity_of`: the site whose keystone's users, ids and Fernet keys it has a copy of.
@@ -67,6 +68,12 @@ class Site:
     cache_tokens: bool = True
     token_life: int = 3600
     service_tokens: bool = True
+    release: str | None = None
+
+    @property
+    def libraries(self) -> Path | None:
+        """The venv whose libraries an older release uses, but for those of its own."""
+        return None if self.release is None else self.venv.with_name(self.venv.name.removesuffix(f"-{self.release}"))
 
     def front(self, api: str) -> str:
         """Where the proxy serves it: all that clients and the other services may know."""
@@ -108,7 +115,8 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     # Put before services of which nothing but the auth_url was changed: keystone's catalog names the backs.
     "Paris": {"catalog": "rewrite", "names": "back"},
     "Corte": {"paths": True, "catalog": "keep"},
-    "Marseille": {"scheme": "https", "catalog": "rewrite"},
+    # Two releases behind the others.
+    "Marseille": {"scheme": "https", "catalog": "rewrite", "release": "2025.1"},
     # Shares identity with Paris; only when asked for.
     "Nice": {"identity_of": "Paris", "catalog": "keep"},
 }
@@ -116,12 +124,17 @@ THREE = ("Paris", "Corte", "Marseille")
 
 
 def some_sites(folder: Path, venv: Path, net: str = "127.0", names: Sequence[str] = THREE, **every: Any) -> list[Site]:
-    """Sites of `LAYOUTS`, at NET.1.1, NET.2.1 and so on; `every`: further fields that all of them have."""
+    """Sites of `LAYOUTS`, at NET.1.1, NET.2.1 and so on; `every`: further fields that all of them have.
+
+    Older releases are in venvs beside `venv`, `<venv>-2025.1` say.
+    """
     numbers = {name: number for number, name in enumerate(LAYOUTS, 1)}
-    return [
-        replace(Site(name, f"{net}.{numbers[name]}.1", folder / "sites" / name, venv, **LAYOUTS[name]), **every)
-        for name in names
-    ]
+    sites = []
+    for name in names:
+        site = Site(name, f"{net}.{numbers[name]}.1", folder / "sites" / name, venv, **{**LAYOUTS[name], **every})
+        older = venv.with_name(f"{venv.name}-{site.release}")
+        sites.append(site if site.release is None else replace(site, venv=older))
+    return sites
 
 
 def three_sites(folder: Path, venv: Path, net: str = "127.0", **every: Any) -> list[Site]:
