@@ -7,9 +7,8 @@ from openstack.exceptions import HttpException
 
 from tests.openstack.cloud import Cloud
 
-pytestmark = pytest.mark.core
 
-
+@pytest.mark.core
 @pytest.mark.row("Users and projects made here and there", home="refused: *login* would do")
 @pytest.mark.parametrize(("kind", "more"), [("user", {"password": "secret"}), ("project", {})])
 def test_a_user_and_a_project_are_made_here_and_there(
@@ -30,14 +29,9 @@ def test_a_user_and_a_project_are_made_here_and_there(
     )
 
 
-@pytest.mark.row("The same by the `openstack` command", home="refused: *login* would do")
-def test_the_command_makes_a_user_here_and_there(cloud: Cloud, name: str, instead: str | None) -> None:
-    scope = f"{{keystone: Paris&{cloud.partner}}}"
-    done = cloud.openstack("user", "create", name, "-f", "json", user="admin", scope=scope)
-    if instead:
-        assert done.code == 1
-        assert "login would do" in done.stderr
-    else:
-        assert done.json["name"] == name
-        shown = cloud.openstack("user", "show", name, "-f", "json", at=cloud.partner, user="admin")
-        assert shown.json["name"] == name
+def test_the_command_makes_a_user_here_and_there(cloud: Cloud, name: str) -> None:
+    done = cloud.openstack("user", "create", name, "-f", "json", user="admin", scope="{keystone: Paris&Corte}")
+    assert done.json["name"] == name
+    for site in cloud.served:
+        found = cloud.connect(site, "admin").identity.find_user(name)
+        assert (found is not None) is (site in ("Paris", "Corte"))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.core
 READS = {"keystone": "/v3/auth/projects", "glance": "/v2/images", "nova": "/v2.1/servers", "neutron": "/v2.0/networks"}
 ASIDE = "yes, but for calls past our scopes at a site whose keystone is not told of revocations"
 # Seconds that a short-lived token has, for the calls that show that it was good.
-LIFE = {False: 4, True: 40}
+LIFE = {False: 3, True: 40}
 
 
 @dataclass(frozen=True, order=True)
