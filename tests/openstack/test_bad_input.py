@@ -155,7 +155,8 @@ def _greet(listening: Any, context: ssl.SSLContext) -> None:
 def test_a_site_behind_a_certificate_that_nobody_vouches_for(cloud: Cloud, self_signed: str) -> None:
     def moved(topology: dict[str, Any]) -> dict[str, Any]:
         glance = topology["sites"]["Corte"]["services"]["glance"]
-        glance["listen"], glance["front"] = glance["front"].partition("://")[2], self_signed
+        listen, slash, path = glance["front"].partition("://")[2].partition("/")
+        glance["listen"], glance["front"] = listen, self_signed + slash + path
         return topology
 
     with cloud.served_by(moved):
