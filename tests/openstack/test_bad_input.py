@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from socket import create_server
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -155,8 +156,10 @@ def _greet(listening: Any, context: ssl.SSLContext) -> None:
 def test_a_site_behind_a_certificate_that_nobody_vouches_for(cloud: Cloud, self_signed: str) -> None:
     def moved(topology: dict[str, Any]) -> dict[str, Any]:
         glance = topology["sites"]["Corte"]["services"]["glance"]
-        listen, slash, path = glance["front"].partition("://")[2].partition("/")
-        glance["listen"], glance["front"] = listen, self_signed + slash + path
+        # Another address than before, which other services' fronts may be at too.
+        with create_server(("127.0.0.1", 0)) as free:
+            glance["listen"] = f"127.0.0.1:{free.getsockname()[1]}"
+        glance["front"] = self_signed + urlsplit(glance["front"]).path
         return topology
 
     with cloud.served_by(moved):
