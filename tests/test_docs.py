@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
@@ -17,20 +19,21 @@ from lark import Lark
 from scopeproxy.edges.cli import main
 from scopeproxy.edges.config import parse_topology
 from scopeproxy.edges.settings import STRATEGIES
-from scopeproxy.errors import BadCollaboration, Unauthorized
+from scopeproxy.errors import BadCollaboration
 from scopeproxy.execution import ledger_rows
 from scopeproxy.execution.tokens import broker
-from scopeproxy.execution.tokens.broker import Asked, Broker, Grant
+from scopeproxy.execution.tokens.broker import Asked, Grant, NotThis
+from scopeproxy.execution.tokens.vouching import Vouching
 from scopeproxy.lang.names import MOST_SITES
 from scopeproxy.lang.parser import parse, parse_command_line
 from scopeproxy.lang.source import MOST_BYTES, MOST_LEVELS
 from scopeproxy.lang.vocabulary import OPENSTACK, Vocabulary
 from scopeproxy.lang.wire import Options
-from scopeproxy.model import messages, services, topology
-from scopeproxy.model.identity import Token
+from scopeproxy.model import messages, services
+from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Held, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning import carriers, credentials, merging, rules, signing
+from scopeproxy.planning import carriers, merging, rules, signing, strategies
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.planner import MAX_HOPS
 from scopeproxy.planning.rewriting import SCOPE_REQUEST, SCOPE_RESPONSE
@@ -321,17 +324,18 @@ def test_a_merge_rule_is_a_function_and_a_row(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_a_token_strategy_is_a_class() -> None:
-    names: dict[str, Any] = {**vars(broker), **vars(credentials), "Topology": Topology, "Outcome": messages.Outcome}
+    names: dict[str, Any] = {**vars(broker), "Vouching": Vouching, "Mapping": Mapping}
     exec(block("strategy"), names)
-    end = topology.Endpoint(topology.Url("http", topology.Address("127.0.0.1", 80)))
-    paris = topology.Site("Paris", "Paris", {"image": end}, shares={"identity": frozenset({"Corte"})})
-    others = [topology.Site(name, name, {"image": end}) for name in ("Corte", "Nice")]
-    sites = Topology({site.name: site for site in (paris, *others)})
-    tokens = Broker([names["SharedStrategy"](sites, "Paris")], has_identity=True)
-    token = Token("secret")
-    assert await tokens.grant(Asked("image", "Corte", token, "Paris")) == Grant(token)
-    with pytest.raises(Unauthorized, match="strategies tried: shared"):
-        await tokens.grant(Asked("image", "Nice", token, "Paris"))
+
+    class Vouched:
+        async def identity(self, asked: Asked) -> Identity:
+            return Identity("alice", "demo", 2e9)
+
+    accounts = names["AccountStrategy"](Vouched(), {"Corte": Token("robot's")})
+    asked = Asked("image", "Corte", Token("secret"), "Paris", "Paris")
+    assert await accounts.grant(asked) == Grant(Token("robot's"))
+    assert await accounts.grant(replace(asked, site="Nice")) == NotThis("no account at Nice is known")
+    assert names["AccountStrategy"].name in strategies.WHY_NOT
 
 
 def test_an_operator_begins_in_the_grammar() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scopeproxy.edges.values import EVERY_SITE
-from scopeproxy.model.topology import Credentials, Limits, ProxySettings, Timeouts, Tls
+from scopeproxy.model.topology import Credentials, HomeRules, Limits, ProxySettings, Timeouts, Tls
 
 _PARTS: dict[str, type[Timeouts | Limits | Credentials | Tls]] = {
     "timeouts": Timeouts,
@@ -38,6 +38,7 @@ def _over(default: Any, value: Any) -> Any:
 def _made(fields: Mapping[str, Any]) -> ProxySettings:
     made: dict[str, Any] = {key: _PARTS[key](**value) if key in _PARTS else value for key, value in fields.items()}
     peer_keys = dict(made.pop("peer_keys", {}))
+    made["homes"] = {site: HomeRules(**rules) for site, rules in made.get("homes", {}).items()}
     for_all = peer_keys.pop(EVERY_SITE, None)
     if for_all is not None:
         made.setdefault("peer_key", for_all)

@@ -12,11 +12,12 @@ from scopeproxy.lang.suggestions import did_you_mean, shortened
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.messages import Request
 from scopeproxy.model.topology import Site, Topology
-from scopeproxy.planning.credentials import PASSWORD, TOKEN, withheld
+from scopeproxy.planning.credentials import TOKEN, withheld
 from scopeproxy.planning.intent import Intent, Kind, classify
 from scopeproxy.planning.plan import Plan, Refuse, Work, calls_of
 from scopeproxy.planning.planner import check, make_plan
 from scopeproxy.planning.selectors import expand
+from scopeproxy.planning.strategies import Case, remedy, strategy_for, where_to_log_in, why_not
 
 RoundTrip = Callable[[str, str], float | None]
 
@@ -41,7 +42,7 @@ def explain(
         "explained": explained(scope),
         "entry": here,
         "services": [_service(name, location, topology) for name, location in scope.bindings],
-        "tokens": {site: _token(topology.sites[here], topology.sites[site]) for site in _sites(scope)},
+        "tokens": {site: _token(scope, here, site, topology) for site in _sites(scope)},
         "plan": None,
         "endpoints": [],
         "refusal": None,
@@ -67,17 +68,33 @@ def _sites(scope: Scope) -> list[str]:
     return list(dict.fromkeys(site for location in scope.values() for site in sites_of(location)))
 
 
-def _token(here: Site, there: Site) -> str:
-    """By which strategy a call to the site gets its token."""
-    if here.name == there.name:
+def _token(scope: Scope, here: str, site: str, topology: Topology) -> str:
+    """By which strategy calls to the site get their token; several, where that depends on the service."""
+    issuer = where_to_log_in(scope, here)[0]
+    if site == issuer:
         return "the client's own"
-    if "identity" not in there.services:
+    if "identity" not in topology.sites[site].services:
         return "none needed: the site has no keystone"
-    if "login" not in here.proxy.tokens:
-        return f"none: proxy.tokens of {here.name} names no strategy that is built; login is"
-    reasons = (withheld(kind, here, there, there.services["identity"].front) for kind in (PASSWORD, TOKEN))
-    reason = next(filter(None, reasons), None)
-    return f"none: {reason}" if reason else "login"
+    bound = [service for service, location in scope.bindings if site in sites_of(location)]
+    services = [name for name in topology.sites[site].services if {name, EVERY_SERVICE} & set(bound)] or ["identity"]
+    told: dict[str, list[str]] = {}
+    for service in services:
+        told.setdefault(_way(Case(service, here, site, issuer), topology), []).append(service)
+    if len(told) == 1:
+        return next(iter(told))
+    return "; ".join(f"{', '.join(names)}: {way}" for way, names in told.items())
+
+
+def _way(case: Case, topology: Topology) -> str:
+    here, there = topology.sites[case.here], topology.sites[case.site]
+    reason = withheld(TOKEN, here, there, there.services[case.service].front)
+    if reason:
+        return f"none: {reason}"
+    strategy = strategy_for(case, topology)
+    if strategy is not None:
+        return strategy
+    tried = [f"{name} ({why_not(name, case, topology)})" for name in here.proxy.tokens]
+    return f"none: {', '.join(tried) or 'proxy.tokens is empty'}; {remedy(case, topology)}"
 
 
 def _refusal(scope: Scope, here: str, topology: Topology) -> str | None:

@@ -27,12 +27,18 @@ from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.served import Served
 from scopeproxy.execution.tokens.broker import Broker, Strategy
+from scopeproxy.execution.tokens.foreign import ForeignTokens
+from scopeproxy.execution.tokens.home import HomeStrategy
+from scopeproxy.execution.tokens.issuers import Issuers
 from scopeproxy.execution.tokens.lending import Lending
+from scopeproxy.execution.tokens.local_directory import LocalDirectory
 from scopeproxy.execution.tokens.login import LoginStrategy
+from scopeproxy.execution.tokens.revocation import Revocation
+from scopeproxy.execution.tokens.shared import SharedStrategy
 from scopeproxy.execution.tokens.signing_in import SignIn
 from scopeproxy.execution.tokens.validation import Validator
+from scopeproxy.execution.tokens.vouching import Vouching
 from scopeproxy.lang.parser import parse
-from scopeproxy.lang.scope import sites_of
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.messages import Outcome, Request
 from scopeproxy.model.topology import Address, Site, Topology
@@ -41,6 +47,7 @@ from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.carriers import Tags
 from scopeproxy.planning.selectors import expand
 from scopeproxy.planning.signing import NonceMemory
+from scopeproxy.planning.strategies import sites_to_log_in_at
 
 logger = logging.getLogger("scopeproxy")
 
@@ -87,19 +94,28 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     delivery = Delivery(topology, here, forwarder, health, lasting.metrics, keys.get)
     ask = partial(_ask, delivery, site)
     validator = Validator(ask, site.proxy.validated_within)
+    issuers = Issuers(topology, here, lasting.ledger)
+    revocation = Revocation(ask, lasting.ledger, validator, site.proxy.timeouts.total)
+    vouching = Vouching(topology, here, validator, revocation)
     lending = Lending(topology, here, ask, lasting.ledger, validator)
-    login = LoginStrategy(topology, here, ask, lasting.ledger, validator, lending, health)
-    built: dict[str, Strategy] = {login.name: login}
-    strategies = [built[name] for name in site.proxy.tokens if name in built]
-    if topology.has_identity and not strategies:
+    directory = LocalDirectory()
+    foreign = ForeignTokens(topology, here, validator, directory)
+    strategies: tuple[Strategy, ...] = (
+        LoginStrategy(topology, here, lasting.ledger, vouching, lending, health),
+        SharedStrategy(topology, here, vouching),
+        HomeStrategy(topology, here, vouching, directory),
+    )
+    if topology.has_identity and not {strategy.name for strategy in strategies} & set(site.proxy.tokens):
         logger.warning("proxy.tokens names no strategy that is built: calls to other sites will get no token")
-    broker = Broker(strategies, topology.has_identity)
+    broker = Broker(strategies, topology, here, issuers, lasting.metrics)
     carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
     documents = DiscoveryCache()
-    calling = Calling(topology, here, delivery, carriers, broker, documents)
+    calling = Calling(topology, here, delivery, carriers, broker, foreign, documents)
     sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics)
     published = _published_sites(topology, here, vocabulary)
-    identity = IdentityCalls(topology, here, delivery, carriers, lasting.ledger, validator, sign_in, login, published)
+    identity = IdentityCalls(
+        topology, here, delivery, carriers, issuers, validator, sign_in, broker, revocation, foreign, published
+    )
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
@@ -131,13 +147,11 @@ def _peer_keys(topology: Topology, here: str) -> dict[str, bytes]:
 
 
 def _published_sites(topology: Topology, here: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The sites of the scopes that catalogs offer as regions, where logins are how other sites get their tokens."""
-    if "login" not in topology.sites[here].proxy.tokens:
-        return ()
+    """The sites of the scopes that catalogs offer as regions, where logins are how their services get tokens."""
     scopes = (parse(topology.scopes[name], vocabulary) for name in topology.regions)
     # Which of them are near will be known when a call is made; a login for one too many does no harm.
     expanded = (expand(scope, topology, here, lambda *_: 0.0, len(topology.sites)) for scope in scopes)
-    return tuple(dict.fromkeys(site for scope in expanded for place in scope.values() for site in sites_of(place)))
+    return tuple(dict.fromkeys(site for scope in expanded for site in sites_to_log_in_at(scope, here, here, topology)))
 
 
 async def _ask(delivery: Delivery, here: Site, site: str, request: Request) -> Outcome:

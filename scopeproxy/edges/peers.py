@@ -30,7 +30,7 @@ class Peers:
     ) -> None:
         self._topology, self._here, self._key_of, self._seen, self._now = topology, here, key_of, seen, now
         self._first_time = first_time
-        self._trust = topology.sites[here].proxy.trust
+        self._settings = topology.sites[here].proxy
 
     async def sender(self, method: str, target: str, service: str, headers: Headers) -> str | None:
         """The site that signed the call; None: nobody did.  Raises Forbidden for a signature that does not hold."""
@@ -50,6 +50,6 @@ class Peers:
     def _trusted_key(self, site: str) -> bytes | None:
         if site not in self._topology.sites:
             return None
-        if "*" not in self._trust and site not in self._trust:
+        if not self._settings.trusts(site):
             raise Forbidden(f"{self._here} does not trust {site}: its proxy.trust does not list it")
         return self._key_of(site)

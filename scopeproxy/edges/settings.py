@@ -171,6 +171,9 @@ PROXY_KEYS: dict[str, Reader] = {
     "tokens": _strategies,
     "validated_within": values.delay,
     "trust": each(values.site_or_all),
+    "homes": items(
+        section(dict.fromkeys(("roles", "projects", "users"), items(values.text, values.text))), values.site_or_all
+    ),
     "credentials": section(dict.fromkeys(("password_to", "token_to"), each(values.site_or_all))),
     "insecure": values.boolean,
     "trusted_proxies": each(values.network),

@@ -13,6 +13,7 @@ from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.discovery_cache import DiscoveryCache
 from scopeproxy.execution.reading import collect
 from scopeproxy.execution.tokens.broker import Asked, Broker, Grant, refused
+from scopeproxy.execution.tokens.foreign import ForeignTokens
 from scopeproxy.lang.wire import to_header
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
@@ -20,6 +21,7 @@ from scopeproxy.model.topology import Topology
 from scopeproxy.planning.addresses import translate_body, translate_target
 from scopeproxy.planning.carriers import REQUEST, is_minted
 from scopeproxy.planning.discovery import rewrite_link, rewrite_links
+from scopeproxy.planning.faults import fault
 from scopeproxy.planning.intent import Intent, Kind
 from scopeproxy.planning.plan import Call
 from scopeproxy.planning.planner import carried
@@ -38,10 +40,11 @@ class Calling:
         delivery: Delivery,
         carriers: Carriers,
         broker: Broker,
+        foreign: ForeignTokens,
         documents: DiscoveryCache,
     ) -> None:
         self._topology, self._here, self._delivery = topology, here, delivery
-        self._carriers, self._broker, self._documents = carriers, broker, documents
+        self._carriers, self._broker, self._foreign, self._documents = carriers, broker, foreign, documents
 
     async def check_tokens(self, sites: Iterable[str], service: str, found: Found, deadline: float | None) -> None:
         """Raise Unauthorized when a new login is due for one of the sites: before any of them has been written to."""
@@ -50,7 +53,7 @@ class Calling:
         try:
             async with asyncio.timeout_at(deadline):
                 for site in sites:
-                    await self._broker.grant(Asked(service, site, found.token, found.entry))
+                    await self._broker.grant(Asked(service, site, found.token, found.entry, found.home))
         except (TimeoutError, SiteFailure):
             # That will be the site's outcome.
             return
@@ -63,34 +66,42 @@ class Calling:
             return refused(nobody, f"a call to {call.site} needs a token: log in under this scope")
         asked = None
         if found.token is not None:
-            asked = Asked(call.request.service, call.site, found.token, found.entry)
+            asked = Asked(call.request.service, call.site, found.token, found.entry, found.home)
         try:
             # What a token takes to be had or validated counts as well.
             async with asyncio.timeout_at(travel.deadline):
-                ready = await self._ready(call, found, asked, intent)
+                grant = await self._broker.grant(asked)
+                if not isinstance(grant, Grant):
+                    return grant
+                ready = await self._ready(call, found, grant, intent)
         except TimeoutError:
             return Unreached(call.site, False, "no token for it within the time that the call was given")
         if not isinstance(ready, Request):
             return ready
-        call = replace(call, request=ready)
+        call, travel = replace(call, request=ready), replace(travel, home=grant.home)
         if call.site != self._here:
             return await self._elsewhere(call, travel, discovery)
         outcome = await self._delivery.deliver(self._here, call.request, travel)
+        if grant.home:
+            outcome = await self._foreign.explained(outcome, call.request, grant, intent, found)
         return await self._noted(outcome, call.request, travel) if discovery else outcome
 
-    async def _ready(self, call: Call, found: Found, asked: Asked | None, intent: Intent) -> Request | Outcome:
+    async def _ready(self, call: Call, found: Found, grant: Grant, intent: Intent) -> Request | Outcome:
         """The request as the site may have it, or the outcome that stands in the way."""
-        grant = await self._broker.grant(asked)
-        if not isinstance(grant, Grant):
-            return grant
+        unknown = _unknown_in(call.request, grant)
+        if unknown:
+            return _unnamed(call, grant, unknown)
         request = _granted(call.request, found.token, grant, intent)
         if call.site != self._here:
             return request
-        scope, id_ = carried(call.scope, request.service), request.header(REQUEST_ID) or ""
-        if scope:
-            return await self._carriers.attach(request, str(scope), found, grant.token)
-        # The service calls nobody.  An id of ours that this call's scope did not come by stands for another one.
-        return request.without(REQUEST_ID) if is_minted(id_) and found.source != REQUEST else request
+        scope = carried(call.scope, request.service)
+        if not scope and found.source != REQUEST and is_minted(request.header(REQUEST_ID) or ""):
+            # The service calls nobody.  An id of ours that this call's scope did not come by stands for another one.
+            request = request.without(REQUEST_ID)
+        if scope or grant.home:
+            text = str(scope) if scope else ""
+            return await self._carriers.attach(request, text, found, grant.token, grant.home)
+        return request
 
     async def _elsewhere(self, call: Call, travel: Travel, discovery: bool) -> Outcome:
         request = call.request
@@ -153,6 +164,20 @@ class Calling:
         if body == reply.body:
             return reply
         return replace(reply, body=body, headers=with_header(reply.headers, "Content-Length", str(len(body))))
+
+
+def _unknown_in(request: Request, grant: Grant) -> str | None:
+    """The first of the caller's own ids in the target whose counterpart at the site nobody has looked up yet."""
+    return next((id_ for id_ in grant.unknown if translate_target(request.target, {id_: ""}) != request.target), None)
+
+
+def _unnamed(call: Call, grant: Grant, unknown: str) -> Reply:
+    message = (
+        f"scope: proxy.homes of {call.site} tells by name whom {unknown} of {grant.home} stands for there, and "
+        f"{call.request.service} has it in its path before any service could look the name up: give the id there"
+    )
+    headers, body = fault(call.request.service, 503, message)
+    return Reply(call.site, 503, headers, body)
 
 
 def is_data(intent: Intent, service: str) -> bool:

@@ -37,6 +37,9 @@ _SINGLE = ("X-Scope", "X-Scope-Options", "X-Auth-Token")
 
 _DAY = 24 * 3600.0
 
+# The scope of a tag that is there for the token's home alone.
+_NOTHING = "{}"
+
 # Of a client's own request id, what is kept.
 _LONGEST_ID = 255
 
@@ -49,8 +52,8 @@ class Found:
     """A call with its carriers taken off, and what they said.
 
     `scope` None: the call is unscoped.  `source`: the carrier that counted, of the `carriers` that were on the call.
-    `home`: who issued the token, where that is not this site; `entry`: the site whose proxy keeps the login.
-    `client_id`: the id that the client gave.
+    `home` and `subject_home`: who issued the token, and the one that is asked about, where that is not this site.
+    `entry`: the site whose proxy keeps the login.  `client_id`: the id that the client gave.
     """
 
     request: Request
@@ -60,6 +63,7 @@ class Found:
     source: str = ""
     options: str = ""
     home: str = ""
+    subject_home: str = ""
     entry: str = ""
     hops: int = 0
     client_id: str | None = None
@@ -93,12 +97,14 @@ class Carriers:
         there = (header is not None, is_minted(client_id or ""), tag is not None, subject_tag is not None)
         on_it = tuple(carrier for carrier, is_there in zip(CARRIERS, there, strict=True) if is_there)
         found = Found(bare, token, subject, entry=self._here, client_id=client_id, carriers=on_it)
+        # Who issued a token goes by the token alone: a service sends its own under the request id of a user's call.
+        found = replace(found, home=_home(tag), subject_home=_home(subject_tag))
         if header is not None:
             return self._by_header(found, header, from_peer)
         entry = await self._by_request_id(found)
         if entry is not None:
             said = replace(found, scope=entry.scope, source=REQUEST, client_id=entry.client_id)
-            return replace(said, home=entry.home, entry=entry.entry, hops=entry.hops)
+            return replace(said, entry=entry.entry, hops=entry.hops)
         return found if tag is None else await self._by_tag(found, tag)
 
     def _untagged(self, request: Request, name: str) -> tuple[Request, Token | None, Tag | None]:
@@ -130,19 +136,20 @@ class Carriers:
         entry = await self._ledger.request(id_)
         if entry is None or found.token is None or not self._has_identity:
             return entry
-        return entry if await self._may_speak_for(found.token, entry.project) else None
+        return entry if await self._may_speak_for(found.token, found.home, entry.project) else None
 
-    async def _may_speak_for(self, token: Token, owner: str | None) -> bool:
-        identity = await self._validator.identity(token, self._here)
+    async def _may_speak_for(self, token: Token, home: str, owner: str | None) -> bool:
+        identity = await self._validator.identity(token, home or self._here)
         if not isinstance(identity, Identity):
             return False
-        return _owner(identity) == owner or bool(identity.roles & _SERVICE_ROLES)
+        # What another site calls an admin is none of this one's services.
+        return _owner(identity) == owner or (not home and bool(identity.roles & _SERVICE_ROLES))
 
     async def _by_tag(self, found: Found, tag: Tag) -> Found:
         text = tag.scope if tag.digest is None else await self._ledger.scope_of(tag.digest)
         if text is None:
             raise Unauthorized("the scope that the token's tag stands for has expired: log in again")
-        return replace(found, scope=text, source=TAG, home=tag.home, entry=tag.entry or self._here, hops=tag.hops)
+        return replace(found, scope=text, source=TAG, entry=tag.entry or self._here, hops=tag.hops)
 
     def untag_login(self, body: bytes) -> bytes:
         """A login's body with the tag taken off the token that it starts from."""
@@ -153,26 +160,36 @@ class Carriers:
 
     # ---- sending along
 
-    async def attach(self, request: Request, scope: str, found: Found, token: Token | None) -> Request:
-        """The request with a request id of its own, and with the tag on its token, under both of which is the scope."""
-        now, owner = self._now(), None
-        if token is not None and self._has_identity:
-            identity = await self._validator.identity(token, self._here)
-            # Nobody's: then the service will hardly accept the token either, and the tag alone carries the scope.
-            owner = _owner(identity) if isinstance(identity, Identity) else None
+    async def attach(self, request: Request, scope: str, found: Found, token: Token | None, home: str = "") -> Request:
+        """The request with a request id of its own, and with the tag on its token, under both of which is the scope.
+
+        `home`: who issued the token, where that is not this site.  An empty scope leaves the request id as it is.
+        """
         # Whole days: the same token under the same scope gets the same tag, so that keystonemiddleware's cache works.
-        expires = (now // _DAY + 2) * _DAY
-        id_ = mint()
-        await self._ledger.remember_request(
-            RequestEntry(id_, scope, found.home, found.entry, found.hops, owner, found.client_id, now + _DAY)
-        )
-        request = request.with_header(REQUEST_ID, id_)
+        expires = (self._now() // _DAY + 2) * _DAY
+        if scope:
+            request = request.with_header(REQUEST_ID, await self._minted(scope, found, token, home))
         if token is None or not self._has_identity:
             return request
-        tagged = self._tags.tag(token, scope, found.home, found.entry, expires, found.hops)
+        text = scope or _NOTHING
+        tagged = self._tags.tag(token, text, home, found.entry, expires, found.hops)
         if tagged.digest is not None:
-            await self._ledger.remember_scope(tagged.digest, scope, expires)
+            await self._ledger.remember_scope(tagged.digest, text, expires)
         return request.with_header("X-Auth-Token", tagged.value)
+
+    async def _minted(self, scope: str, found: Found, token: Token | None, home: str) -> str:
+        owner = None
+        if token is not None and self._has_identity:
+            identity = await self._validator.identity(token, home or self._here)
+            # Nobody's: then the service will hardly accept the token either, and the tag alone carries the scope.
+            owner = _owner(identity) if isinstance(identity, Identity) else None
+        entry = RequestEntry(mint(), scope, found.entry, found.hops, owner, found.client_id, self._now() + _DAY)
+        await self._ledger.remember_request(entry)
+        return entry.id
+
+
+def _home(tag: Tag | None) -> str:
+    return tag.home if tag else ""
 
 
 def _check_unrepeated(request: Request) -> None:

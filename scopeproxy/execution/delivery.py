@@ -34,9 +34,9 @@ _LATE = 1.0
 class Travel:
     """What goes with a call beside the request.
 
-    `scope` and `options` as their headers have them; `home`: the issuer of the token; `entry`: the site whose proxy
-    keeps the login; `host`: what the client put into Host; `deadline`: the loop's time for all attempts together;
-    `signed`: whether a peer sent the call.
+    `scope` and `options` as their headers have them; `home`: the issuer of the token, where that is not the site which
+    is called; `entry`: the site whose proxy keeps the login; `host`: what the client put into Host; `deadline`: the
+    loop's time for all attempts together; `signed`: whether a peer sent the call.
     """
 
     host: str
@@ -70,7 +70,8 @@ class Delivery:
 
     async def deliver(self, site: str, request: Request, travel: Travel) -> Outcome:
         """Make the call.  A site that fails is a value; so is one whose proxy could not reach its own service."""
-        endpoint = self._topology.sites[site].services.get(request.service)
+        there = self._topology.sites.get(site)
+        endpoint = there.services.get(request.service) if there else None
         if endpoint is None:
             return Unreached(site, False, f"it has no {request.service} service")
         at_home = site == self._here
@@ -119,7 +120,7 @@ class Delivery:
         return self._outgoing(self._here, endpoint.back, request, headers, travel)
 
     def _to_peer(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
-        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *self._kept_here(request.service))
+        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *self._kept_here(site, request.service))
         if not travel.signed:
             headers = _without_our_via(headers)
         headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, ())
@@ -135,10 +136,11 @@ class Delivery:
         outgoing = self._outgoing(site, endpoint.front, request, headers, travel)
         return replace(outgoing, headers=self._signed(outgoing, request.service))
 
-    def _kept_here(self, service: str) -> tuple[str, ...]:
+    def _kept_here(self, site: str, service: str) -> tuple[str, ...]:
         if not self._topology.has_identity:
             return _AT_HOME[:1]
-        return _AT_HOME if service == "identity" else (*_AT_HOME, "X-Subject-Token")
+        kept = _AT_HOME[1:] if self._topology.shared("identity", self._here, site) else _AT_HOME
+        return kept if service == "identity" else (*kept, "X-Subject-Token")
 
     def _outgoing(self, site: str, root: Url, request: Request, headers: Headers, travel: Travel) -> Outgoing:
         body = request.body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,14 +10,14 @@ from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.bodies import hold
 from scopeproxy.execution.carrying import Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
-from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect, within
 from scopeproxy.execution.runner import Result
-from scopeproxy.execution.tokens.broker import Asked, Grant, refused
-from scopeproxy.execution.tokens.login import LoginStrategy
+from scopeproxy.execution.tokens.broker import Asked, Broker, Grant, refused
+from scopeproxy.execution.tokens.foreign import ForeignTokens
+from scopeproxy.execution.tokens.issuers import Issuers
+from scopeproxy.execution.tokens.revocation import Revocation
 from scopeproxy.execution.tokens.signing_in import SignIn
 from scopeproxy.execution.tokens.validation import Validator
-from scopeproxy.lang.scope import And, Location, sites_of
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
 from scopeproxy.model.topology import Topology
@@ -26,6 +26,7 @@ from scopeproxy.planning.credentials import TOKEN, withheld
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import Work
 from scopeproxy.planning.planner import check
+from scopeproxy.planning.strategies import sites_to_log_in_at, where_to_log_in
 
 _ANSWER_LIMIT = 4 * 1024 * 1024
 _LOGIN_LIMIT = 64 * 1024
@@ -48,36 +49,48 @@ class IdentityCalls:
         here: str,
         delivery: Delivery,
         carriers: Carriers,
-        ledger: Ledger,
+        issuers: Issuers,
         validator: Validator,
         sign_in: SignIn,
-        strategy: LoginStrategy,
+        broker: Broker,
+        revocation: Revocation,
+        foreign: ForeignTokens,
         published: Sequence[str] = (),
     ) -> None:
         self._topology, self._here, self._delivery, self._carriers = topology, here, delivery, carriers
-        self._ledger, self._validator, self._sign_in, self._strategy = ledger, validator, sign_in, strategy
+        self._issuers, self._validator, self._sign_in, self._broker = issuers, validator, sign_in, broker
+        self._revocation, self._foreign = revocation, foreign
         proxy = topology.sites[here].proxy
         self._rewrites, self._patience = proxy.catalog == "rewrite", proxy.timeouts.total
-        self._published = [site for site in published if "identity" in topology.sites[site].services]
+        self._published = published
 
-    async def identity(self, token: Token) -> Identity | None:
-        """Who a client's token speaks for, as its issuer says; None when nobody can tell just now."""
-        login = await self._ledger.login(token.fingerprint)
-        issuer = login.issuer if login else self._here
+    async def identity(self, token: Token, home: str = "") -> Identity | None:
+        """Who a client's token speaks for, as its issuer says; None when nobody can tell just now.
+
+        `home`: the issuer, where what came along with the token named one."""
+        issuer = await self._issuers.of(token, home)
         # What the login said is not enough: the token may have been revoked since.
         answer = None if self._withheld(issuer) else await self._validator.identity(token, issuer)
         return answer if isinstance(answer, Identity) else None
 
     async def unscoped(self, found: Found, travel: Travel) -> Reply:
         """A call without a scope: this site's keystone answers it."""
+        if self._is_foreign(found):
+            return await self._foreign.validate(found.request, found, travel, self._ask_whole)
         request = await self.untagged(found.request)
         if self._published and not travel.signed and classify(request).kind is Kind.LOGIN:
             ask = partial(self._ask_whole, travel)
-            logged = await self._sign_in.log_in(request, (self._here,), self._published, ask, _SERVICE_ROLES)
+            logged = await self._sign_in.log_in(request, (self._here,), lambda _: self._published, ask, _SERVICE_ROLES)
             if isinstance(logged.answer, Unreached):
                 raise _lost(self._here, logged.answer)
             return logged.answer
         return await self._ask_issuer(self._here, request, found, travel)
+
+    def _is_foreign(self, found: Found) -> bool:
+        """Whether a service asks about a token that another site issued."""
+        request = found.request
+        asks = request.method in ("GET", "HEAD") and request.path.rstrip("/") == _TOKENS
+        return asks and found.subject is not None and found.subject_home not in ("", self._here)
 
     async def untagged(self, request: Request) -> Request:
         """The request with the tag taken off the token that its body may hold."""
@@ -91,7 +104,10 @@ class IdentityCalls:
         check(work, self._topology)
         if work.intent.kind is Kind.LOGIN:
             return await self._log_in(work, travel)
-        issuer = await self._issuer(found.subject, found.token)
+        if self._is_foreign(found):
+            reply = await self._foreign.validate(work.request, found, travel, self._ask_whole)
+            return Result(reply, None, (reply,))
+        issuer = await self._issuer(found)
         reply = await self._ask_issuer(issuer, work.request, found, travel)
         return Result(reply, None, (reply,))
 
@@ -100,7 +116,7 @@ class IdentityCalls:
         token = found.token
         if issuer == self._here or token is None or found.subject in (None, token):
             return request
-        grant = await self._strategy.grant(Asked("identity", issuer, token, found.entry))
+        grant = await self._broker.grant(Asked("identity", issuer, token, found.entry, found.home))
         if isinstance(grant, Grant) and grant.token is not None:
             return request.with_header("X-Auth-Token", grant.token.value)
         if isinstance(grant, Reply):
@@ -110,11 +126,9 @@ class IdentityCalls:
         return refused(Asked("identity", issuer, token, ""), f"the token was not issued by {issuer}")
 
     async def _log_in(self, work: Work, travel: Travel) -> Result:
-        at = self._login_order(work.scope.location("identity"))
-        cover = dict.fromkeys((*at[:1], self._here, *_every_site(work.scope.values())))
-        with_keystone = [site for site in cover if "identity" in self._topology.sites[site].services]
-        ask = partial(self._ask_whole, travel)
-        logged = await self._sign_in.log_in(work.request, at, with_keystone, ask)
+        at = where_to_log_in(work.scope, self._here)
+        cover = partial(sites_to_log_in_at, work.scope, self._here, topology=self._topology)
+        logged = await self._sign_in.log_in(work.request, at, cover, partial(self._ask_whole, travel))
         answer = logged.answer
         if isinstance(answer, Unreached):
             status = 504 if answer.sent else 502
@@ -123,20 +137,12 @@ class IdentityCalls:
         # the call that needs it.
         return Result(answer, None, logged.asked)
 
-    def _login_order(self, location: Location | None) -> tuple[str, ...]:
-        """The client's site: where keystone is bound, else here; `&` asks for one of them, this one if it is there."""
-        if location is None:
-            return (self._here,)
-        sites = sites_of(location)
-        if not isinstance(location, And):
-            return sites
-        return (self._here,) if self._here in sites else sites[:1]
-
-    async def _issuer(self, *tokens: Token | None) -> str:
+    async def _issuer(self, found: Found) -> str:
         """Of the first token of which it is known: one that was had elsewhere is looked for where its bearer asks."""
-        for token in tokens:
-            if token is not None and (login := await self._ledger.login(token.fingerprint)) is not None:
-                return login.issuer
+        for token, home in ((found.subject, found.subject_home), (found.token, found.home)):
+            issuer = await self._issuers.known(token, home) if token is not None else None
+            if issuer is not None:
+                return issuer
         return self._here
 
     def _withheld(self, issuer: str) -> str | None:
@@ -169,7 +175,7 @@ class IdentityCalls:
             raise _lost(issuer, outcome)
         path = request.path.rstrip("/")
         if request.method == "DELETE" and outcome.ok and path == _TOKENS and found.subject:
-            await self._strategy.revoke(found.subject.fingerprint)
+            await self._revocation.revoke(found.subject.fingerprint)
         if outcome.ok and path in _WITH_CATALOG and (self._rewrites or issuer != self._here):
             return await self._with_own_catalog(await self._whole(outcome, travel), issuer)
         return outcome
@@ -188,7 +194,3 @@ class IdentityCalls:
 
 def _lost(issuer: str, outcome: Unreached) -> SiteFailure:
     return SiteFailure(f"keystone at {issuer}: {outcome.why}", 504 if outcome.sent else 502)
-
-
-def _every_site(locations: Iterable[Location]) -> Iterable[str]:
-    return (site for location in locations for site in sites_of(location))

@@ -134,7 +134,6 @@ class Journey:
             client=arrival.client,
             scheme=scheme if scheme in ("http", "https") else arrival.scheme,
             options=found.options,
-            home=found.home,
             entry=found.entry,
             hops=found.hops,
             deadline=deadline,
@@ -267,7 +266,7 @@ class Journey:
             return None
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._identity.identity(found.token)
+                return await self._identity.identity(found.token, found.home)
         except TimeoutError:
             return None
 

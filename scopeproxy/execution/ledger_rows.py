@@ -37,7 +37,6 @@ requests = sa.Table(
     schema,
     sa.Column("id", _digits, primary_key=True),
     sa.Column("scope", sa.Text, nullable=False),
-    sa.Column("home", _name, nullable=False),
     sa.Column("entry", _name, nullable=False),
     sa.Column("hops", sa.Integer, nullable=False),
     sa.Column("project", _name),
@@ -93,13 +92,12 @@ EXPIRING = (requests, scopes, logins, site_logins, signatures, pages)
 class RequestEntry:
     """What a minted request id stands for.
 
-    `home`: who issued the token, where that is not this site; `entry`: the site whose proxy keeps the login; `project`:
-    whose token it came with; `client_id`: the client's own id.
+    `entry`: the site whose proxy keeps the login; `project`: whose token it came with; `client_id`: the client's own.
+    Who issued a token is not here: services send theirs under the id of a user's call.
     """
 
     id: str
     scope: str
-    home: str
     entry: str
     hops: int
     project: str | None
@@ -178,12 +176,13 @@ def page(key: str, now: float, db: sa.Connection) -> str | None:
 
 
 def _said(identity: Identity) -> list[object]:
-    return [identity.user_id, identity.project_id, identity.expires, sorted(identity.roles)]
+    named = [identity.user, identity.project, identity.system]
+    return [identity.user_id, identity.project_id, identity.expires, sorted(identity.roles), *named]
 
 
 def _identity(said: list[Any]) -> Identity:
-    user_id, project_id, expires, roles = said
-    return Identity(user_id, project_id, expires, frozenset(roles))
+    user_id, project_id, expires, roles, *named = said
+    return Identity(user_id, project_id, expires, frozenset(roles), *named)
 
 
 def site_row(safe: Safe, login: str, expires: float, entry: SiteToken | FailedLogin) -> dict[str, Any]:

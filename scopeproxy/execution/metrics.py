@@ -69,6 +69,11 @@ DOCUMENTED = (
         "Logins made on behalf of clients under a scope.", "Outcome refused: accounts differ between the sites.",
     ),
     Documented(
+        "scopeproxy_token_grants_total", "counter", ("site", "strategy", "outcome"),
+        "Tokens wanted for calls to a site that did not issue the client's, by the strategy that decided.",
+        "Strategy none: the topology lets no strategy apply, or clients log in without their scope.",
+    ),
+    Documented(
         "scopeproxy_sites_down", "gauge", ("site",),
         "1 while a site is believed down.", "A partition, or a proxy that stopped.",
     ),
@@ -117,6 +122,7 @@ class Metrics:
         self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")
         self.pooled_connections = gauge("scopeproxy_pooled_connections")
         self.logins = counter("scopeproxy_logins_total")
+        self.token_grants = counter("scopeproxy_token_grants_total")
         self.sites_down = gauge("scopeproxy_sites_down")
         self.ledger_entries = gauge("scopeproxy_ledger_entries")
         Info("scopeproxy_build", "Always 1.", registry=self.registry).info(

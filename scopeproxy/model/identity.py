@@ -29,12 +29,19 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token speaks for at the site that issued it.  `expires`: seconds since the epoch."""
+    """Who a token speaks for at the site that issued it.  `expires`: seconds since the epoch.
+
+    `user`, `project`: their names, where they are of the default domain: elsewhere a name alone tells nobody.
+    `system`: whether it is for the system as a whole, and no project.
+    """
 
     user_id: str
     project_id: str | None
     expires: float
     roles: frozenset[str] = frozenset()
+    user: str = ""
+    project: str = ""
+    system: bool = False
 
 
 @dataclass(frozen=True, slots=True)

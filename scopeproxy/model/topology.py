@@ -112,6 +112,19 @@ class Tls:
     peers: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HomeRules:
+    """What the tokens of another site are worth here: each of its roles, projects and users to one of this site's.
+
+    Roles by name; projects and users by name or id.  What is not told: roles are dropped, projects and users are
+    strangers who keep their ids.
+    """
+
+    roles: Mapping[str, str] = field(default_factory=lambda: {"member": "member", "reader": "reader"})
+    projects: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
+
+
 ADMIN = Address("127.0.0.1", 9901)
 
 
@@ -135,11 +148,20 @@ class ProxySettings:
     tokens: tuple[str, ...] = ("login", "shared", "federated", "home")
     validated_within: float = 60.0
     trust: tuple[str, ...] = ("*",)
+    homes: Mapping[str, HomeRules] = field(default_factory=dict)
     credentials: Credentials = Credentials()
     insecure: bool = False
     trusted_proxies: tuple[str, ...] = ()
     tls: Tls = Tls()
     routes: Mapping[Address, Address] = field(default_factory=dict)
+
+    def trusts(self, site: str) -> bool:
+        """Whether that site's signed calls are honoured, and its tokens under *home*."""
+        return "*" in self.trust or site in self.trust
+
+    def rules_for(self, home: str) -> HomeRules:
+        """What the tokens of a site are worth here: by its own row, else by that for all, else what is usual."""
+        return self.homes.get(home) or self.homes.get("*") or HomeRules()
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,13 @@ def _below_front(entry: Entry, endpoint: Entry, fronts: Mapping[str, Url]) -> tu
     return None if found is None or found[1].startswith(f"{ROOT}/") else found
 
 
+def catalog_in(answer: Any) -> Catalog | None:
+    """The catalog in keystone's answer about a token; None where there is none that makes sense."""
+    token = answer.get("token") if isinstance(answer, dict) else None
+    catalog = token.get("catalog") if isinstance(token, dict) else None
+    return catalog if isinstance(catalog, list) and all(map(_is_entry, catalog)) else None
+
+
 def _is_entry(entry: Any) -> bool:
     endpoints = entry.get("endpoints") if isinstance(entry, dict) else None
     return isinstance(endpoints, list) and all(isinstance(endpoint, dict) for endpoint in endpoints)

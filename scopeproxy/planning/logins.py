@@ -31,7 +31,15 @@ def identity_of(answer: Json) -> Identity | None:
         project_id=str(project["id"]) if isinstance(project, Mapping) and project.get("id") else None,
         expires=seconds(str(token.get("expires_at", ""))),
         roles=roles,
+        user=_in_default_domain(token["user"]),
+        project=_in_default_domain(project),
+        system=bool(token.get("system")),
     )
+
+
+def _in_default_domain(thing: Any) -> str:
+    name = _at(thing, "name")
+    return name if isinstance(name, str) and _at(thing, "domain", "id") == "default" else ""
 
 
 def seconds(timestamp: str) -> float:

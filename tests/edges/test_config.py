@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scopeproxy.edges.config import load, own_site, parse_topology
 from scopeproxy.edges.settings import KEYS, PROXY_KEYS
 from scopeproxy.errors import ConfigurationError
-from scopeproxy.model.topology import Address, LinkConstraint, OwnService, Topology, Url
+from scopeproxy.model.topology import Address, HomeRules, LinkConstraint, OwnService, Topology, Url
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
 SITES = """\
@@ -97,6 +97,7 @@ proxy:
   tokens: [home, account]
   validated_within: 0
   trust: [Paris]
+  homes: {Corte: {roles: {admin: reader}, projects: {demo: dev}}, "*": {users: {alice: bob}}}
   credentials: {password_to: [Paris], token_to: ["*"]}
   trusted_proxies: [10.0.0.0/8, "::1"]
   tls: {certificate: front.pem, key: front.key, peers: /etc/ssl/peers.pem}
@@ -122,6 +123,9 @@ def test_every_key_is_read() -> None:
     assert (paris.limits.header, paris.limits.buffered_body, paris.limits.spooled_body) == (8192, 2 << 20, 1 << 30)
     assert (paris.limits.merged_body, paris.limits.fan_out, paris.limits.connections) == (3 << 20, 3, 10)
     assert (paris.tokens, paris.validated_within, paris.trust) == (("home", "account"), 0, ("Paris",))
+    assert paris.rules_for("Corte") == HomeRules({"admin": "reader"}, {"demo": "dev"})
+    assert paris.rules_for("Nice").roles == {"member": "member", "reader": "reader"}
+    assert paris.rules_for("Nice").users == {"alice": "bob"}
     assert (paris.credentials.password_to, paris.credentials.token_to) == (("Paris",), ("*",))
     assert paris.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (paris.tls.certificate, paris.tls.peers) == ("/etc/scopeproxy/front.pem", "/etc/ssl/peers.pem")
@@ -240,6 +244,9 @@ BROKEN = {
         "a scope is offered as a region of its own"
     ],
     SITES + "proxy: {trust: [Rome]}": ["sites.yaml:11: proxy.trust[0]: unknown site 'Rome'; choose from Corte, Paris"],
+    SITES + "proxy: {homes: {Corte: {role: {}}}}": [
+        "sites.yaml:11: proxy.homes.Corte.role: unknown key 'role'; did you mean 'roles'?"
+    ],
     SITES + "proxy: {trust: Paris}": ["sites.yaml:11: proxy.trust: a list is expected, in brackets, not 'Paris'"],
     SITES + "proxy: {peer_keys: {Rome: x}}": [
         "sites.yaml:11: proxy.peer_keys.Rome: unknown site 'Rome'; choose from Corte, Paris"

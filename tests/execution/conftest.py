@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -188,7 +189,21 @@ def heard() -> Iterator[_Heard]:
 
 @pytest.fixture
 async def cloud(tmp_path: Path, heard: _Heard) -> AsyncIterator[Cloud]:
-    async with EmulatedCloud(SITES, tmp_path) as emulated, aiohttp.ClientSession() as session:
+    async with running(EmulatedCloud(SITES, tmp_path), heard) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+async def sharing(tmp_path: Path, heard: _Heard) -> AsyncIterator[Cloud]:
+    """Paris and Corte have the same keys and ids, and the strategy *shared* alone."""
+    async with running(EmulatedCloud(SITES, tmp_path, identity_of={"Corte": "Paris"}), heard) as cloud:
+        await cloud.use(tokens=("shared",))
+        yield cloud
+
+
+@contextlib.asynccontextmanager
+async def running(emulator: EmulatedCloud, heard: _Heard) -> AsyncIterator[Cloud]:
+    async with emulator as emulated, aiohttp.ClientSession() as session:
         for site in emulated.sites:
             directory = site.keystone.directory
             directory.passwords[directory.named("users", "alice")["id"]] = PASSWORD

@@ -78,9 +78,7 @@ async def other(url, clock, ledger):
 
 
 def entry(id=None, **changes):
-    made = RequestEntry(
-        id or mint(), "{image: Corte|Marseille}", "Paris", "Paris", 1, "p1", "req-of-the-client", NOW + HOUR
-    )
+    made = RequestEntry(id or mint(), "{image: Corte|Marseille}", "Paris", 1, "p1", "req-of-the-client", NOW + HOUR)
     return replace(made, **changes)
 
 
@@ -414,7 +412,7 @@ async def main(url, count):
     ledger = Ledger(url, b"k", lambda: 0.0)
     await ledger.open()
     for _ in range(count):
-        entry = RequestEntry(mint(), "{image: Corte}", "Paris", "Paris", 1, None, None, 9e9)
+        entry = RequestEntry(mint(), "{image: Corte}", "Paris", 1, None, None, 9e9)
         await ledger.remember_request(entry)
         print(entry.id, flush=True)
     await ledger.close()

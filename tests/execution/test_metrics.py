@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import generate_latest
 
+from scopeproxy.edges.settings import STRATEGIES
 from scopeproxy.execution.metrics import DOCUMENTED, Metrics, outcome_class
 from scopeproxy.model.messages import Reply, Unreached
 from scopeproxy.planning.carriers import CARRIERS
@@ -12,7 +13,15 @@ from scopeproxy.planning.intent import Kind
 
 SITES = {"Paris", "Corte", "Marseille"}
 SERVICES = {"identity", "compute", "image", "network", "placement", "block-storage"}
-CLASSES = {f"{n}xx" for n in range(1, 6)} | {"refused", "never_sent", "maybe_sent", "abandoned", "done", "unreached"}
+CLASSES = {f"{n}xx" for n in range(1, 6)} | {
+    "refused",
+    "never_sent",
+    "maybe_sent",
+    "abandoned",
+    "done",
+    "unreached",
+    "granted",
+}
 
 
 def test_every_metric_is_documented_with_its_labels():
@@ -61,4 +70,5 @@ async def test_labels_come_from_closed_sets_whatever_clients_send(cloud):
     assert seen["outcome"] <= CLASSES
     assert seen["scoped"] == {"yes", "no"}
     assert seen["carrier"] <= set(CARRIERS)
+    assert seen["strategy"] <= {*STRATEGIES, "none"}
     assert seen["intent"] <= {kind.value for kind in Kind}

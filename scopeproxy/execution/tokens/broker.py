@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from scopeproxy.errors import Unauthorized
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.tokens.issuers import Issuers
 from scopeproxy.model.identity import Identity, Token
-from scopeproxy.model.messages import Outcome, Reply
+from scopeproxy.model.messages import Outcome, Reply, Unreached
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.credentials import TOKEN, withheld
 from scopeproxy.planning.faults import fault
+from scopeproxy.planning.strategies import Case, remedy, why_not
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """For whom a token is wanted: the call's service, the site, the client's token, and who keeps its login."""
+    """For whom a token is wanted: the call's service, the site, the client's token, who keeps its login, and who
+    issued it.  `home` is empty where nothing said so; the broker fills it in before it asks a strategy."""
 
     service: str
     site: str
     token: Token
     entry: str
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The token to show, and the caller's own ids to translate: as the client's token has them → as this one does."""
+    """The token to show.
+
+    `ids`: the caller's own ids to translate, as the client's token has them → as this one does; `unknown`: those whose
+    counterparts nobody has looked up yet.  `home`: who issued the token, where that is not the site which it is shown
+    to; `stranger`: whether the caller's project is none of that site's.
+    """
 
     token: Token | None
     ids: Mapping[str, str] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+    home: str = ""
+    stranger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotThis:
+    """A strategy does not apply; `why`, in a few words."""
+
+    why: str
 
 
 class Strategy(Protocol):
@@ -35,32 +57,63 @@ class Strategy(Protocol):
 
     name: str
 
-    async def grant(self, asked: Asked) -> Grant | Outcome | None:
-        """A token for the site; None when this strategy does not apply to it.  Unauthorized: a new login is due."""
+    async def grant(self, asked: Asked) -> Grant | Outcome | NotThis:
+        """A token for a site that did not issue the client's; or why this strategy has none, and the next is tried.
+
+        Raises Unauthorized when a new login is due.
+        """
 
 
 class Broker:
-    """The strategies of one proxy.  `has_identity`: without a keystone anywhere, credentials pass as they are."""
+    """The strategies that are built, for one proxy; `proxy.tokens` has the order."""
 
-    def __init__(self, strategies: Sequence[Strategy], has_identity: bool) -> None:
-        self._strategies, self._has_identity = strategies, has_identity
+    def __init__(
+        self, strategies: Sequence[Strategy], topology: Topology, here: str, issuers: Issuers, metrics: Metrics
+    ) -> None:
+        self._strategies = {strategy.name: strategy for strategy in strategies}
+        self._topology, self._here = topology, here
+        self._issuers, self._metrics = issuers, metrics
 
     async def grant(self, asked: Asked | None) -> Grant | Outcome:
         """The token for a site, or the outcome that stands for one that was refused.
 
         Raises Unauthorized when a new login is due: a part of the answer without that site is no answer then.
         """
-        if asked is None or not self._has_identity:
+        if asked is None or not self._topology.has_identity:
+            # Without a keystone anywhere, credentials are none of our business.
             return Grant(None if asked is None else asked.token)
-        for strategy in self._strategies:
-            answer = await strategy.grant(asked)
-            if answer is not None:
-                return answer
-        raise Unauthorized(f"scope: no token for {asked.site}: {self._tried()}; log in again under this scope")
+        asked = replace(asked, home=await self._issuers.of(asked.token, asked.home))
+        there = self._topology.sites[asked.site]
+        reason = withheld(TOKEN, self._topology.sites[self._here], there, there.services[asked.service].front)
+        if reason:
+            return refused(asked, reason)
+        if asked.site == asked.home:
+            return Grant(asked.token)
+        return await self._by_strategy(asked)
 
-    def _tried(self) -> str:
-        names = ", ".join(strategy.name for strategy in self._strategies)
-        return f"strategies tried: {names}" if names else "proxy.tokens names no strategy that is built"
+    async def _by_strategy(self, asked: Asked) -> Grant | Outcome:
+        case, tried = Case(asked.service, self._here, asked.site, asked.home), []
+        for name in self._topology.sites[self._here].proxy.tokens:
+            strategy = self._strategies.get(name)
+            if strategy is None:
+                tried.append(f"{name} ({why_not(name, case, self._topology)})")
+                continue
+            answer = await strategy.grant(asked)
+            if not isinstance(answer, NotThis):
+                self._metrics.token_grants.labels(asked.site, name, _outcome(answer)).inc()
+                return answer
+            tried.append(f"{name} ({answer.why})")
+        self._metrics.token_grants.labels(asked.site, "none", "refused").inc()
+        raise Unauthorized(
+            f"scope: no token for {asked.site}: tried {', '.join(tried) or 'nothing: proxy.tokens is empty'}; "
+            f"{remedy(case, self._topology)}"
+        )
+
+
+def _outcome(answer: Grant | Outcome) -> str:
+    if isinstance(answer, Grant):
+        return "granted"
+    return "unreached" if isinstance(answer, Unreached) else "refused"
 
 
 def own_ids(client: Identity, there: Identity) -> dict[str, str]:

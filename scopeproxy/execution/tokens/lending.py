@@ -1,7 +1,8 @@
 """How a third site's token is had for a call under way here: the proxy at which the client logged in lends it.
 
 `{nova: Corte, glance: Marseille}` asked at Paris: nova at Corte works with Corte's token and needs Marseille's, which
-the proxy of Paris holds.  It is lent to the site that shows the token which it was given for the same login.
+the proxy of Paris holds.  It is lent to the site that shows the token which it was given for the same login, or the
+client's own, where Corte was given that (the strategies *shared* and *home*).
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Lending:
 
     async def _borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | None:
         entry = self._topology.sites.get(asked.entry)
-        if entry is None or not entry.services:
+        if entry is None or not entry.services or "login" not in entry.proxy.tokens:
             return known
         service = "identity" if "identity" in entry.services else next(iter(entry.services))
         target = f"{PEER_TOKEN}?site={quote(asked.site, safe='')}"
@@ -75,12 +76,12 @@ class Lending:
     async def _adopt(
         self, asked: Asked, known: Login | None, there: SiteToken | FailedLogin
     ) -> Login | Unreached | None:
-        identity = await self._validator.identity(asked.token, self._here)
+        identity = await self._validator.identity(asked.token, asked.home)
         if not isinstance(identity, Identity):
             return identity
-        own = SiteToken(self._here, asked.token, identity)
-        sites = {**(known.sites if known else {self._here: own}), asked.site: there}
-        login = Login(asked.token.fingerprint, self._here, identity, self._now(), sites)
+        own = SiteToken(asked.home, asked.token, identity)
+        sites = {**(known.sites if known else {asked.home: own}), asked.site: there}
+        login = Login(asked.token.fingerprint, asked.home, identity, self._now(), sites)
         await self._ledger.remember_login(login)
         return login
 
@@ -88,9 +89,8 @@ class Lending:
         """What a peer is told that works on a call of ours and shows the token which it was given for it.
 
         None: nothing.  Raises SiteFailure when the issuer of the client's token cannot be asked about that."""
-        login = await self._ledger.login_by_site_token(token.fingerprint)
-        held = login.sites.get(peer) if login else None
-        if login is None or not isinstance(held, SiteToken) or held.token.fingerprint != token.fingerprint:
+        login = await self._shown_by(peer, token)
+        if login is None:
             return None
         there = login.sites.get(site)
         here, to = self._topology.sites[self._here], self._topology.sites[peer]
@@ -103,6 +103,15 @@ class Lending:
         if isinstance(vouched, Unreached):
             raise SiteFailure(f"{login.issuer}, which issued the client's token, cannot be asked: {vouched.why}", 503)
         return there if vouched is not None else None
+
+    async def _shown_by(self, peer: str, token: Token) -> Login | None:
+        """The login for which a peer was given this token: one of the peer's own, or else the client's."""
+        login = await self._ledger.login_by_site_token(token.fingerprint)
+        if login is None:
+            return None
+        held = login.sites.get(peer)
+        given = held.token.fingerprint if isinstance(held, SiteToken) else login.fingerprint
+        return login if given == token.fingerprint else None
 
 
 def told_site(site: str, told: Mapping[str, Any]) -> SiteToken | FailedLogin | None:

@@ -58,11 +58,11 @@ class SignIn:
         self,
         request: Request,
         at: Sequence[str],
-        cover: Sequence[str],
+        cover: Callable[[str], Sequence[str]],
         ask: Ask,
         stay: frozenset[str] = frozenset(),
     ) -> LoggedIn:
-        """A client's login under a scope: at the first of `at` that answers, then at all of `cover`.
+        """A client's login under a scope: at the first of `at` that answers, then at all that `cover` tells for that.
 
         `ask` makes one unscoped call to a site on the client's behalf, and reads its answer.  Who has one of the roles
         `stay` is logged in nowhere else.
@@ -78,7 +78,7 @@ class SignIn:
             return LoggedIn(first, (first,))
         token = Token(value)
         self._validator.vouched(token, identity, first.site)
-        others = [] if identity.roles & stay else [site for site in cover if site != first.site]
+        others = () if identity.roles & stay else cover(first.site)
         results = await self._everywhere(body, answer, others, ask)
         sites: dict[str, SiteToken | FailedLogin] = {first.site: SiteToken(first.site, token, identity)}
         sites.update(results)

@@ -64,7 +64,7 @@ async def test_a_site_that_is_down_at_the_login_counts_as_unreached_and_then_ask
     cloud.emulated.links.heal()
     await corte.misbehave("identity", None)
     await cloud.up()
-    strategy = cloud.apps["Paris"].house.journey._identity._strategy
+    strategy = cloud.apps["Paris"].house.journey._identity._broker._strategies["login"]
     strategy._now = lambda now=strategy._now: now() + 31
     again = await cloud.call("Paris", "image", "GET", "/v2/images", scope=scope, token=token)
     assert again.status == 401
@@ -173,7 +173,7 @@ async def test_a_login_that_wants_no_catalog_gets_none(cloud, login_body):
 
 async def test_credentials_go_where_the_operator_lets_them(cloud):
     paris = cloud.topology.sites["Paris"].proxy
-    await cloud.use("Paris", credentials=replace(paris.credentials, password_to=("Marseille",)))
+    await cloud.use("Paris", credentials=replace(paris.credentials, password_to=("Marseille",)), tokens=("login",))
     mark = cloud.mark()
     answer = await cloud.log_in(scope=ALL)
     assert answer.sites == {"Paris": "201", "Corte": "401", "Marseille": "201"}

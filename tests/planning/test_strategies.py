@@ -1,0 +1,113 @@
+"""Which strategy applies to a call, told from the topology alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scopeproxy.edges.settings import STRATEGIES
+from scopeproxy.lang.parser import parse
+from scopeproxy.model.topology import Address, Credentials, Endpoint, ProxySettings, Site, Topology, Url
+from scopeproxy.planning.strategies import (
+    WHY_NOT,
+    Case,
+    remedy,
+    sites_to_log_in_at,
+    strategy_for,
+    where_to_log_in,
+    why_not,
+)
+
+END = Endpoint(Url("http", Address("127.0.0.1", 80)))
+KINDS = ("identity", "image", "compute")
+
+
+def sites(*tokens, shares=(), corte=None, **proxy):
+    settings = ProxySettings(tokens=tokens, **proxy)
+    made = {name: Site(name, name, dict.fromkeys(KINDS, END), proxy=settings) for name in ("Paris", "Corte", "Nice")}
+    made["Paris"] = replace(made["Paris"], shares={"identity": frozenset(shares)})
+    if corte is not None:
+        made["Corte"] = replace(made["Corte"], proxy=corte)
+    return Topology(made)
+
+
+def case(service="image", here="Paris", site="Corte", issuer="Paris"):
+    return Case(service, here, site, issuer)
+
+
+def test_every_strategy_of_the_file_has_a_row():
+    assert set(WHY_NOT) == set(STRATEGIES)
+
+
+@pytest.mark.parametrize(
+    ("topology", "service", "strategy"),
+    [
+        (sites("login", "home"), "image", "login"),
+        (sites("home", "login"), "image", "home"),
+        (sites("home", "login"), "identity", "login"),
+        (sites("home"), "identity", None),
+        (sites("home", "shared"), "identity", None),
+        (sites("home", "shared", shares=["Corte"]), "identity", "shared"),
+        (sites("federated", "account"), "image", None),
+        (sites("login", "home", credentials=Credentials(password_to=())), "image", "home"),
+        (sites("home", "login", corte=ProxySettings(tokens=("login",))), "image", "login"),
+        (sites("home", corte=ProxySettings(tokens=("home",), trust=("Nice",))), "image", None),
+        (sites(), "image", None),
+    ],
+)
+def test_the_first_that_applies_in_the_operators_order(topology, service, strategy):
+    assert strategy_for(case(service), topology) == strategy
+
+
+def test_home_at_the_site_itself_is_by_its_own_will():
+    there = case(here="Corte")
+    assert strategy_for(there, sites("home")) == "home"
+    assert why_not("home", there, sites("home", trust=("Nice",))) == "proxy.trust of Corte does not list Paris"
+
+
+@pytest.mark.parametrize(
+    ("topology", "service", "told"),
+    [
+        (sites("login"), "image", "log in again under this scope"),
+        (sites("home"), "identity", "login would do, or shared would"),
+        (sites("home", "shared"), "image", "login would do: see proxy.tokens of Paris"),
+        (sites("login", credentials=Credentials(password_to=())), "image", "shared would"),
+    ],
+)
+def test_what_would_do(topology, service, told):
+    assert told in remedy(case(service), topology)
+
+
+@pytest.mark.parametrize(
+    ("topology", "scope", "issuer", "logins"),
+    [
+        (sites("login"), "{glance: Corte}", "Paris", ["Corte"]),
+        (sites("login", "home"), "{glance: Corte|Nice}", "Paris", ["Corte", "Nice"]),
+        (sites("home", "login"), "{glance: Corte}", "Paris", []),
+        (sites("home", "login"), "{glance: Nice, keystone: Paris&Corte}", "Paris", ["Corte"]),
+        (sites("home", "login"), "*: Corte", "Corte", []),
+        (sites("home", "login"), "*: Paris&Corte", "Paris", ["Corte"]),
+        (sites("shared", "login", shares=["Corte"]), "{keystone: Paris&Corte, nova: Nice}", "Paris", ["Nice"]),
+        (sites("login"), "{keystone: Corte}", "Corte", ["Paris"]),
+        (sites("home", "login"), "{keystone: Corte}", "Corte", []),
+        (sites("login", credentials=Credentials(password_to=())), "{glance: Corte}", "Paris", ["Corte"]),
+        (sites("home"), "{keystone: Paris&Corte}", "Paris", []),
+    ],
+)
+def test_logins_are_made_where_something_needs_them(topology, scope, issuer, logins):
+    assert sites_to_log_in_at(parse(scope), "Paris", issuer, topology) == logins
+
+
+@pytest.mark.parametrize(
+    ("scope", "order"),
+    [
+        ("{glance: Corte}", ("Paris",)),
+        ("{keystone: Corte|Paris}", ("Corte", "Paris")),
+        ("{keystone: Corte&Paris}", ("Paris",)),
+        ("{keystone: Corte&Nice}", ("Corte",)),
+        ("*: Nice", ("Nice",)),
+    ],
+)
+def test_a_client_logs_in_where_keystone_is_bound(scope, order):
+    assert where_to_log_in(parse(scope), "Paris") == order
