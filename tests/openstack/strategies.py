@@ -40,4 +40,14 @@ def with_proxy(topology: dict[str, Any], settings: Mapping[str, Any]) -> dict[st
     return topology
 
 
-STRATEGIES = {strategy.name: strategy for strategy in (Strategy("login", "Corte", {"tokens": ["login"]}),)}
+# alice's project has a counterpart everywhere, of the same name.
+_HOMES = {"*": {"projects": {"demo": "demo"}}}
+
+STRATEGIES = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy("login", "Corte", {"tokens": ["login"]}),
+        Strategy("shared", NICE, {"tokens": ["shared", "login"]}, (*SITES, NICE)),
+        Strategy("home", "Corte", {"tokens": ["home"], "homes": _HOMES}),
+    )
+}

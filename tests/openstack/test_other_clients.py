@@ -45,7 +45,8 @@ def others(cloud: Cloud) -> Iterator[Cloud]:
 def server_each(others: Cloud, name: str) -> str:
     """A server of this name at Paris and at Corte."""
     for site in ("Paris", "Corte"):
-        others.connect(site).create_server(name, image="cirros", **BOOT)
+        others.launch(name, at=site)
+    assert others.servers(name) == {"Paris": ACTIVE, "Corte": ACTIVE}
     return name
 
 
