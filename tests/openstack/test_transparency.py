@@ -130,6 +130,9 @@ class Comparison:
         direct, through = self.direct(request).end_to_end(), self.through(request).end_to_end()
         if self._scope is not None:
             through = through.without("x-scope-")
+            if " 406 " in direct.status:
+                # The proxy has its own words on a version that a site has not: test_versions.py.
+                return None if direct.status == through.status else f"{request}\n    {direct}\n    {through}"
         return None if direct == through else f"{request}\n    {direct}\n    {through}"
 
     def direct(self, request: Request) -> Exchanged:
