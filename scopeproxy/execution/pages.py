@@ -11,7 +11,7 @@ from scopeproxy.execution.asking import Forward
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import discard
 from scopeproxy.execution.together import together
-from scopeproxy.lang.scope import sites_of
+from scopeproxy.lang.scope import At, all_of, sites_of
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.intent import Kind
@@ -29,13 +29,16 @@ from scopeproxy.planning.paging import (
     wanted,
 )
 from scopeproxy.planning.plan import Call, Work
-from scopeproxy.planning.planner import narrowed, where
+from scopeproxy.planning.planner import check, narrowed, where
 from scopeproxy.planning.rules import spread
 from scopeproxy.planning.sorting import order
 from scopeproxy.planning.verdicts import told
 
 # Seconds for which a page that was given can be gone on from.
 KEPT = 3600.0
+
+# How sites tell that a marker is no item of theirs.
+_UNKNOWN = (400, 404)
 
 
 class Pages:
@@ -69,17 +72,20 @@ class Pages:
 
     async def _searched(self, work: Work, paging: Paging, ask: Forward) -> tuple[Position, ...]:
         """Where a list in scope order goes on at a marker of which nothing is kept: behind whoever has that item."""
-        if order(work.request):
+        check(work, self._topology)
+        location = where(work)
+        sites = sites_of(location)
+        if order(work.request) or location != all_of(map(At, sites)):
             raise CallerError(
                 f"scope: the marker {paging.marker!r} is not the last item of a page given here in the last "
-                f"{KEPT / 3600:g} h, and only from there a sorted list over several sites goes on: begin it again"
+                f"{KEPT / 3600:g} h, and only from there a list over several sites goes on that is sorted, or had with "
+                "alternatives: begin it again"
             )
-        sites = sites_of(where(work))
         outcomes = await together(self._look(work, site, paging, ask) for site in sites)
         owner = next((one.site for one in outcomes if isinstance(one, Reply) and one.ok), None)
         if owner is not None:
             return ahead(sites, owner, paging)
-        silent = [one for one in outcomes if isinstance(one, Unreached) or one.status >= 500]
+        silent = [one for one in outcomes if isinstance(one, Unreached) or one.status not in _UNKNOWN]
         if silent:
             raise SiteFailure(f"scope: whose item the marker {paging.marker!r} is cannot be told: {told(silent)}", 503)
         raise CallerError(f"scope: the marker {paging.marker!r} is of no item of this list at {', '.join(sites)}")

@@ -126,7 +126,8 @@ def at(request: Request, position: Position, paging: Paging) -> Request:
     pairs += [f"marker={quote(position.marker, safe='')}"] if position.marker is not None else []
     pairs += ["page_reverse=True"] if paging.backwards else []
     target = bare_target(request.target)
-    return replace(request, target=target + ("&" if "?" in target else "?") + "&".join(pairs)) if pairs else request
+    mark = "&" if "?" in target else "?"
+    return replace(request, target=f"{target}{mark}{'&'.join(pairs)}" if pairs else target)
 
 
 def beyond(items: Sequence[Item], marker: str | None, id_of: IdOf, backwards: bool) -> Sequence[Item]:
@@ -159,6 +160,9 @@ def page(
         if not is_told(site, item):
             told.append((site, item))
         drained = site in unknown and passed[site] == left[site]
+        if drained and not told:
+            # On an empty page clients end the list: twice is better than never.
+            told.append((site, item))
         if drained or (paging.limit is not None and len(told) >= paging.limit):
             break
     given = {part.site: part for part in parts}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from scopeproxy.errors import CallerError, SiteFailure
+from scopeproxy.errors import BadCollaboration, CallerError, SiteFailure
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.pages import KEPT, Pages
 from scopeproxy.execution.runner import Result, run
@@ -75,8 +75,8 @@ class Cloud(dict[str, Nova]):
     async def forward(self, call: Call) -> Outcome:
         return self[call.site].answer(call.request)
 
-    async def get(self, scope: str, target: str, owner: str = "demo") -> Result:
-        request = Request("compute", "GET", target)
+    async def get(self, scope: str, target: str, owner: str = "demo", service: str = "compute") -> Result:
+        request = Request(service, "GET", target)
         work = Work(request, classify(request), parse(scope, VOCABULARY), "Paris")
         work = await self.pages.turn(work, owner, ROOT, self.forward)
         result = await run(work, make_plan(work, TOPOLOGY), self.forward)
@@ -198,6 +198,25 @@ async def test_a_site_lost_on_the_way_is_told_and_the_list_still_ends(cloud: Clo
     cloud["Corte"].down = False
     third = await cloud.get(EVERYWHERE, "/v2.1/servers?limit=9&marker=d")
     assert ([one["id"] for one in document(third)["servers"]], third.partial) == (list("ghij"), ("Corte",))
+
+
+async def test_a_marker_without_a_limit_is_followed_by_all_that_is_left(cloud: Cloud) -> None:
+    result = await cloud.get(EVERYWHERE, "/v2.1/servers?marker=e")
+    assert ([one["id"] for one in document(result)["servers"]], result.partial) == (list("cfdghij"), ())
+
+
+async def test_with_alternatives_pages_go_on_where_the_first_came_from(cloud: Cloud) -> None:
+    scope = "nova: Paris&(Corte|Lyon)"
+    assert await cloud.by_markers(scope, "/v2.1/servers?", 2) == [["a", "b"], ["e", "c"], ["f"], []]
+    with pytest.raises(CallerError, match="begin it again"):
+        # Which of Corte and Lyon was asked for the pages before, nobody knows; of both would be too much.
+        await cloud.get(scope, "/v2.1/servers?limit=5&marker=b&deleted=False")
+
+
+async def test_a_wrong_scope_is_refused_before_a_marker_is_looked_for(cloud: Cloud) -> None:
+    with pytest.raises(BadCollaboration):
+        await cloud.get("glance: Paris&Corte", "/v2/images?limit=2&marker=x", service="image")
+    assert not any(site.asked for site in cloud.values())
 
 
 async def test_of_one_site_pages_are_its_own(cloud: Cloud) -> None:

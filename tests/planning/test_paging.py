@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -59,6 +59,8 @@ def test_a_site_is_asked_beyond_its_own_marker_and_all_else_stays_as_written() -
     whole = Request("compute", "GET", "/v2.1/servers")
     assert at(whole, Position("Corte"), Paging(None, "x")) == whole
     assert at(whole, Position("Corte"), Paging(3, None)).target == "/v2.1/servers?limit=3"
+    # `openstack server list --marker x`: Corte, which has not begun, knows nothing of another site's item.
+    assert at(replace(whole, target="/v2.1/servers?marker=x"), Position("Corte"), Paging(None, "x")) == whole
 
 
 # ---- the law: any distribution of items over sites, any page size, any order
@@ -164,6 +166,13 @@ def test_what_is_told_at_another_site_is_passed_over_and_does_not_count() -> Non
     one = page(parts, POSITIONS, Paging(2, None), (), _id, lambda site, item: item["id"] == "1b")
     assert [item["id"] for _, item in one.items] == ["1", "2"]
     assert not one.more
+
+
+def test_a_page_that_goes_on_is_never_empty() -> None:
+    # The same image at two sites, sorted by when it was made there: with an empty page the client's list would end.
+    parts = [Part("A", [{"id": "1", "n": 1}], True), Part("B", [{"id": "1", "n": 2}], True)]
+    one = page(parts, POSITIONS, Paging(1, None), (By("n", True),), _id, lambda site, item: site == "B")
+    assert (one.items, one.more) == ((("B", {"id": "1", "n": 2}),), True)
 
 
 def test_a_site_that_fails_on_a_page_is_lost_for_the_pages_after_it_and_stays_told() -> None:
