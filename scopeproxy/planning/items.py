@@ -26,6 +26,17 @@ def _of_default_domain(item: dict[str, Any]) -> Any:
     return item.get("name") if item.get("domain_id") in (None, "default") else None
 
 
+# Keystone has no pages, nor has placement; barbican's begin at an offset, as those of some of nova's lists.
+_UNPAGED = frozenset({"identity", "placement", "key-manager"})
+_BY_OFFSET = frozenset({("compute", "os-server-groups")})
+
+# What is a list's marker where that is not the id of its items.
+_MARKERS = {
+    ("compute", "os-instance-actions"): ("request_id",),
+    ("compute", "os-migrations"): ("uuid", "id"),
+    ("image", "namespaces"): ("namespace",),
+}
+
 Natural = Callable[[dict[str, Any]], Any]
 
 # Catalogue-like collections: what stands for the same thing at every site has the same name there.
@@ -105,15 +116,17 @@ def natural_key(request: Request, intent: Intent) -> Natural | None:
 def is_whole(request: Request, intent: Intent) -> bool:
     """Whether a list is asked for as a whole at every site, and made into pages here.
 
-    What counts once by its name is known only when all is known.  Keystone has no pages, nor has placement; what an
-    application of one's own does with a marker is not ours to guess.
+    What counts once by its name is known only when all is known.  What an application of one's own does with a marker
+    is not ours to guess.
     """
-    paged = request.service in SERVICES and request.service not in ("identity", "placement")
-    return not paged or natural_key(request, intent) is not None
+    service = request.service
+    is_paged = service in SERVICES and service not in _UNPAGED and (service, intent.collection) not in _BY_OFFSET
+    return not is_paged or natural_key(request, intent) is not None
 
 
 def item_id(item: Any, request: Request, intent: Intent) -> str | None:
     """What a client may send as a marker for this item; None where it has nothing of the kind."""
     bare = _unwrapped(item) if _is_wrapped(request, intent) else item
-    id_ = next((bare[key] for key in ("id", "uuid", "name") if bare.get(key)), None) if isinstance(bare, dict) else None
+    keys = _MARKERS.get((request.service, intent.beneath or intent.collection), ("id", "uuid", "name"))
+    id_ = next((bare[key] for key in keys if bare.get(key)), None) if isinstance(bare, dict) else None
     return None if id_ is None else str(id_)

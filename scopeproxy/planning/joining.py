@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from scopeproxy.errors import CallerError, NotYet
-from scopeproxy.model.messages import Reply, Request
+from scopeproxy.errors import CallerError, NotYet, SiteFailure
+from scopeproxy.model.messages import Outcome, Reply, Request
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
 from scopeproxy.planning.intent import Intent
 from scopeproxy.planning.items import is_whole, item_id, marked, same
@@ -68,6 +68,9 @@ def _slice(
     """A page of a list of which every site gave the whole."""
     cut = sliced(items, turn.paging, partial(item_id, request=answers.request, intent=answers.intent))
     if cut is None:
+        if missing:
+            why = "; ".join(f"{site}: {why}" for site, why in missing.items())
+            raise SiteFailure(f"scope: whose item the marker {turn.paging.marker!r} is cannot be told: {why}", 503)
         sites = ", ".join(one.site for one in listings)
         raise CallerError(f"scope: the marker {turn.paging.marker!r} is of no item of this list at {sites}")
     kept, more = cut
@@ -90,6 +93,7 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
         )
         for one in listings
     ]
+    parts += [Part(one.site, (), more=False) for one in answers.outcomes if _has_nothing_below(answers, one)]
     owners: dict[object, str] = {}
     for part in parts:
         for item in part.items:
@@ -108,6 +112,8 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
     document = _linked(answers, turn, listings, envelope(listings, items, counted=True), items if made.more else ())
     merged = complete(answers, with_document(first, document), missing)
     last = items and id_of(items[0] if paging.backwards else items[-1])
+    if made.more and not last and (unled := [one.site for one in listings if one.items]):
+        raise NotYet(f"scope: {', '.join(unled)}: its list cannot be read page by page: leave out limit and marker")
     return replace(merged, turned=Turned(last, made.positions) if last else None)
 
 
@@ -142,7 +148,7 @@ def _listings(answers: Answers) -> tuple[list[Listing], dict[str, str], dict[str
     wanted = _collection(answers.intent)
     for one in answers.outcomes:
         if not isinstance(one, Reply) or not one.ok:
-            if not (absent(one) and answers.intent.id is not None):
+            if not _has_nothing_below(answers, one):
                 missing[one.site] = what_happened(one)
         elif why := flaw(one):
             missing[one.site] = why
@@ -151,6 +157,11 @@ def _listings(answers: Answers) -> tuple[list[Listing], dict[str, str], dict[str
     key = _common_key([part for _, part in found if part], wanted)
     listings = [part for _, part in found if part and part.key == key]
     return listings, missing, {reply.site: reply for reply, part in found if part is None or part.key != key}
+
+
+def _has_nothing_below(answers: Answers, outcome: Outcome) -> bool:
+    """Whether a list is below a resource that the site does not have: its part is empty, and not missing."""
+    return absent(outcome) and answers.intent.id is not None
 
 
 def _common_key(listings: Sequence[Listing], wanted: str) -> str | None:

@@ -61,6 +61,8 @@ def _check_built(work: Work) -> None:
     if work.policy == "queue" and work.intent.writes:
         raise NotYet("scope: on-partial=queue is not built yet: use undo or keep")
     require_mergeable(work.request, work.intent)
+    if work.intent.kind is Kind.LIST and dict(work.request.query).get("offset", "0") not in ("", "0"):
+        raise NotYet("scope: an offset counts the items of one site's list: over several sites go on by marker")
 
 
 def _plan(work: Work, topology: Topology, own_ids: frozenset[str]) -> Plan:

@@ -32,6 +32,9 @@ def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expe
         ("compute", "/v2.1/servers", {"id": "1", "name": "a"}, "1"),
         ("placement", "/resource_providers", {"uuid": "u", "name": "a"}, "u"),
         ("compute", "/v2.1/os-keypairs", {"keypair": {"name": "k"}}, "k"),
+        ("compute", "/v2.1/servers/s/os-instance-actions", {"request_id": "req-1", "action": "boot"}, "req-1"),
+        ("compute", "/v2.1/os-migrations", {"id": 7, "uuid": "u"}, "u"),
+        ("image", "/v2/metadefs/namespaces", {"namespace": "OS::Compute"}, "OS::Compute"),
         ("docs", "/pages", {"title": "a"}, None),
         ("docs", "/tags", "red", None),
         ("docs", "/pages", {"id": 7}, "7"),
@@ -53,6 +56,9 @@ def test_what_a_client_sends_as_a_marker(service: str, path: str, item: Any, exp
         ("identity", "/v3/users", True),
         ("placement", "/resource_providers", True),
         ("docs", "/pages", True),
+        # By `offset`, which says nothing of several sites; markers are not heeded.
+        ("compute", "/v2.1/os-server-groups", True),
+        ("key-manager", "/v1/secrets", True),
     ],
 )
 def test_which_lists_are_asked_for_as_a_whole(service: str, target: str, whole: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scopeproxy.errors import CallerError
+from scopeproxy.errors import CallerError, NotYet, SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, json_reply
 from scopeproxy.planning.answers import Answers, Merged
 from scopeproxy.planning.intent import classify
@@ -92,3 +92,31 @@ def test_pages_of_one_site_become_one_and_keep_the_link_to_what_was_not_asked_fo
     assert "servers_links" not in pages_of_one(request, classify(request), both, None).json
     made = page("/v2.1/servers?limit=9", Turn(Paging(9, None), (), ROOT), one, servers("Corte", "4"))
     assert [item["id"] for item in made.reply.json["servers"]] == ["1", "2", "3"]
+
+
+def test_a_site_without_the_resource_is_missing_from_no_page_of_what_is_below_it() -> None:
+    def actions(*ids: str) -> Reply:
+        return json_reply("Paris", 200, {"instanceActions": [{"request_id": id_, "action": "boot"} for id_ in ids]})
+
+    absent = json_reply("Corte", 404, {"itemNotFound": {"message": "no such server"}})
+    target = "/v2.1/servers/s/os-instance-actions?limit=1"
+    first = page(target, Turn(Paging(1, None), (), ROOT), actions("req-1"), absent)
+    assert first.partial == ()
+    assert first.turned == Turned("req-1", (Position("Paris", "req-1"), Position("Corte", done=True)))
+    last = page(target, Turn(Paging(1, "req-1"), first.turned.positions, ROOT), actions("req-2"))
+    assert last.partial == ()
+
+
+@pytest.mark.parametrize("things", [[{"flavor": "vanilla"}], [{"id": "1"}]])
+def test_a_page_from_which_nobody_could_go_on_is_refused(things: list[dict[str, str]]) -> None:
+    # Nothing that could be a marker; and, on the page after, a site that gives its first items whatever marker is sent.
+    turn = Turn(Paging(1, "1"), (Position("Paris", "1"), Position("Corte", done=True)), ROOT)
+    with pytest.raises(NotYet, match="Paris: its list cannot be read page by page: leave out limit and marker"):
+        page("/v2.1/servers?limit=1&marker=1", turn, json_reply("Paris", 200, {"servers": things}))
+
+
+def test_whose_item_a_marker_is_is_not_known_while_a_site_is_missing() -> None:
+    users = json_reply("Paris", 200, {"users": [{"id": "1"}]})
+    turn = Turn(Paging(2, "x"), (), ROOT)
+    with pytest.raises(SiteFailure, match="whose item the marker 'x' is cannot be told: Corte: not reached"):
+        page("/v3/users?limit=2&marker=x", turn, users, Unreached("Corte", False, "down"), service="identity")

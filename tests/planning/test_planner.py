@@ -159,6 +159,15 @@ def test_of_a_catalogue_every_site_gives_the_whole() -> None:
     assert {call.request.target for call in calls_of(make_plan(work, TOPOLOGY))} == {"/v2.1/flavors?is_public=None"}
 
 
+def test_an_offset_into_the_lists_of_several_sites_is_501() -> None:
+    both = scope(block_storage=all_of([P, C]))
+    message = str(refusal(plan(both, "block-storage", "GET /v3/volumes?limit=2&offset=2")))
+    assert "offset" in message
+    assert "marker" in message
+    assert isinstance(plan(both, "block-storage", "GET /v3/volumes?limit=2&offset=0"), AllOf)
+    assert isinstance(plan(scope(block_storage=C), "block-storage", "GET /v3/volumes?offset=2"), Call)
+
+
 def test_settle_is_501_also_at_one_site() -> None:
     assert isinstance(refusal(plan(scope(image=C), "image", "GET /v2/images", options="settle")), NotYet)
 
