@@ -74,9 +74,9 @@ def impatient(topology: Topology) -> Topology:
 class Lab:
     """A cloud and its proxies, from outside their event loop."""
 
-    def __init__(self, directory: Path, sites: Sequence[str], *, proxied: bool = True) -> None:
+    def __init__(self, directory: Path, sites: Sequence[str], *, proxied: bool = True, **more: Any) -> None:
         images = {"Corte": ["Alpine"], "Marseille": ["Debian"]}
-        self.cloud = EmulatedCloud(sites, directory, images=images, proxied=proxied)
+        self.cloud = EmulatedCloud(sites, directory, images=images, proxied=proxied, **more)
         self.apps: dict[str, App] = {}
         self._loop = asyncio.new_event_loop()
         self._proxied = proxied

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from scopeproxy.errors import Unauthorized
 from scopeproxy.execution.health import Health
@@ -54,26 +55,41 @@ class LoginStrategy:
         if login is None or there is None:
             reason = why_not(self.name, Case(asked.service, self._here, asked.site, asked.home), self._topology)
             return NotThis(reason or f"the token was not had by a login that covered {asked.site}")
-        said = await self._vouching.identity(asked)
+        clients = login.sites.get(login.issuer)
+        if isinstance(clients, SiteToken):
+            # What was granted to a service here is as good as the client's own, which it was had for.
+            said = await self._vouching.identity(replace(asked, token=clients.token, home=login.issuer))
+        else:
+            said = await self._vouching.identity(asked)
         return self._granted(asked, login, there) if isinstance(said, Identity) else said
 
     async def _login(self, asked: Asked) -> Login | Unreached | None:
         login = await self._ledger.login(asked.token.fingerprint)
         held = login is not None and asked.site in login.sites
-        if held or asked.site == self._here or asked.entry in ("", self._here):
+        if held or asked.site == self._here:
             return login
-        return await self._lending.borrow(asked)
+        if asked.entry not in ("", self._here):
+            return await self._lending.borrow(asked)
+        # Who logged in elsewhere (`keystone: Corte`) was granted a token of this site, and its services use that.
+        return login or await self._ledger.login_by_site_token(asked.token.fingerprint)
 
     def _granted(self, asked: Asked, login: Login, there: SiteToken | FailedLogin) -> Grant | Outcome:
         if isinstance(there, SiteToken):
             if there.identity.expires <= self._now():
                 raise Unauthorized(f"scope: the token of {asked.site} has expired: log in again")
-            return Grant(there.token, own_ids(login.identity, there.identity))
+            return Grant(there.token, own_ids(_meant_by(asked, login), there.identity))
         if _could_not_answer(there):
             recent = self._now() - there.at < _STILL_UNREACHED or self._health.believed_down(asked.site)
             if recent:
                 return Unreached(asked.site, False, f"no login there: {there.why}")
         return refused(asked, f"no login at {asked.site}: {there.why}")
+
+
+def _meant_by(asked: Asked, login: Login) -> Identity:
+    """Whom the token that was shown speaks for: the client's, or one of the sites' that were had for it."""
+    held = [entry for entry in login.sites.values() if isinstance(entry, SiteToken)]
+    shown = (entry.identity for entry in held if entry.token.fingerprint == asked.token.fingerprint)
+    return next(shown, login.identity)
 
 
 def _could_not_answer(failure: FailedLogin) -> bool:

@@ -197,3 +197,16 @@ async def test_no_token_goes_to_a_site_against_the_operators_will_be_it_that_sit
     assert answer.status == 401
     assert "does not allow it" in answer.json["error"]["message"]
     assert cloud.seen(mark) == []
+
+
+async def test_a_service_here_works_on_for_a_client_that_logged_in_elsewhere(cloud):
+    """Under keystone: Corte nova of Paris holds Paris's token for the login, and was 401 with it for Corte's image."""
+    await cloud.use(tokens=ONLY_LOGIN)
+    scope = "{keystone: Corte, nova: Paris, glance: Corte|Marseille}"
+    token = await cloud.token(scope)
+    for image in ("OnlyCorte", "Debian"):
+        made = await cloud.boot(scope, token, cloud.image(image))
+        assert made.status == 202, made
+    cloud.emulated.site("Corte").keystone.issued.revoke(token)
+    await cloud.use(validated_within=0.0)
+    assert (await cloud.boot(scope, token, cloud.image("OnlyCorte"))).status == 401
