@@ -74,7 +74,8 @@ def _slice(
         sites = ", ".join(one.site for one in listings)
         raise CallerError(f"scope: the marker {turn.paging.marker!r} is of no item of this list at {sites}")
     kept, more = cut
-    document = _linked(answers, turn, listings, envelope(listings, list(kept)), kept if more else ())
+    whole, key = envelope(listings, items), listings[0].key
+    document = _linked(answers, turn, listings, {**whole, key: kept} if key else kept, kept if more else ())
     return complete(answers, with_document(first, document), missing)
 
 

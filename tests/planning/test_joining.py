@@ -120,3 +120,12 @@ def test_whose_item_a_marker_is_is_not_known_while_a_site_is_missing() -> None:
     turn = Turn(Paging(2, "x"), (), ROOT)
     with pytest.raises(SiteFailure, match="whose item the marker 'x' is cannot be told: Corte: not reached"):
         page("/v3/users?limit=2&marker=x", turn, users, Unreached("Corte", False, "down"), service="identity")
+
+
+def test_a_page_cut_from_the_whole_tells_how_many_there_are_in_all() -> None:
+    both = [
+        json_reply(site, 200, {"secrets": [{"name": f"{site}-{number}"} for number in "12"], "total": 2})
+        for site in ("Paris", "Corte")
+    ]
+    made = page("/v1/secrets?limit=3", Turn(Paging(3, None), (), ROOT), *both, service="key-manager")
+    assert (len(made.reply.json["secrets"]), made.reply.json["total"]) == (3, 4)
