@@ -101,9 +101,13 @@ class Cloud(ABC):
 
     def connect(self, at: str = "Paris", user: str = "alice", scope: str | None = None, **config: Any) -> Any:
         """A connection of openstacksdk's, until the end of the test."""
-        made = clients.connection(f"{self.front(at, 'keystone')}/v3", at, user, scope, **config)
+        made = self.connection(at, user, scope, **config)
         self._closing.callback(made.close)
         return made
+
+    def connection(self, at: str = "Paris", user: str = "alice", scope: str | None = None, **config: Any) -> Any:
+        """The same, for the caller to close."""
+        return clients.connection(f"{self.front(at, 'keystone')}/v3", at, user, scope, **config)
 
     def token(self, at: str = "Paris", user: str = "alice", scope: str | None = None) -> str:
         """A token by password, a new one for each call."""

@@ -72,9 +72,9 @@ class Real(Cloud):
         given = self.call("PUT", path, at=site, token=token, headers=headers, data=f"not really {name}\n".encode() * 64)
         assert given.status == 204, given.text
 
-    def connect(self, at: str = "Paris", user: str = "alice", scope: str | None = None, **config: Any) -> Any:
+    def connection(self, at: str = "Paris", user: str = "alice", scope: str | None = None, **config: Any) -> Any:
         trusted = {} if self.lab.authority is None else {"cacert": str(self.lab.authority)}
-        return super().connect(at, user, scope, **trusted | config)
+        return super().connection(at, user, scope, **trusted | config)
 
     # ---- what is done to services, proxies and links
 
