@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,10 @@ def loopback(number: int) -> str:
 class EmulatedCloud:
     """Sites by name, in `directory`.
 
-    `constraints`: what the links do.  `paths`: one front per site, with a path for each service.  `proxied` False: the
-    fronts are the services themselves, for use without proxies.  `images`: extra public images, site to names.
-    `labels`: site to its labels.  `identity_of`: site to an earlier one, whose keystone its own is a copy of.
+    `constraints`: what the links do.  `paths`: one front per site, with a path for each service; at all sites, or at
+    the ones named.  `proxied` False: the fronts are the services themselves, for use without proxies.  `images`: extra
+    public images, site to names.  `labels`: site to its labels.  `identity_of`: site to an earlier one, whose keystone
+    its own is a copy of.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class EmulatedCloud:
         directory: Path,
         *,
         constraints: Iterable[LinkConstraint] = (),
-        paths: bool = False,
+        paths: bool | Collection[str] = False,
         proxied: bool = True,
         images: Mapping[str, Sequence[str]] | None = None,
         labels: Mapping[str, Mapping[str, str]] | None = None,
@@ -52,7 +53,8 @@ class EmulatedCloud:
         settings: Settings | None = None,
     ) -> None:
         self._names, self.directory = tuple(sites), directory.absolute()
-        self._constraints, self._paths, self._proxied = tuple(constraints), paths, proxied
+        self._constraints, self._proxied = tuple(constraints), proxied
+        self._by_paths = frozenset(self._names if paths is True else paths or ())
         self._images, self._labels = images or {}, labels or {}
         self._identity_of = identity_of or {}
         self.settings = settings or Settings()
@@ -103,11 +105,11 @@ class EmulatedCloud:
             site = EmulatedSite(
                 name,
                 self.directory,
-                fronts=self._reserve_fronts(host) if self._proxied else None,
+                fronts=self._reserve_fronts(name, host) if self._proxied else None,
                 host=host,
                 recorder=self.recorder,
                 settings=self.settings,
-                paths=self._paths,
+                paths=name in self._by_paths,
                 identity_of=self._sites.get(self._identity_of.get(name, "")),
             )
             self._sites[name] = site
@@ -124,8 +126,8 @@ class EmulatedCloud:
         self._reserved.append(bound(Address(host, 0)))
         return Address(*self._reserved[-1].getsockname()[:2])
 
-    def _reserve_fronts(self, host: str) -> dict[str, str]:
-        if self._paths:
+    def _reserve_fronts(self, name: str, host: str) -> dict[str, str]:
+        if name in self._by_paths:
             shared = self._reserve(host)
             return {kind.type: str(Url("http", shared, f"/{kind.type}")) for kind in SERVICES}
         return {kind.type: str(Url("http", self._reserve(host))) for kind in SERVICES}

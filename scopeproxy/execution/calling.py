@@ -80,7 +80,7 @@ class Calling:
             return ready
         call, travel = replace(call, request=ready), replace(travel, home=grant.home)
         if call.site != self._here:
-            return await self._elsewhere(call, travel, discovery)
+            return await self._elsewhere(call, travel, intent)
         outcome = await self._delivery.deliver(self._here, call.request, travel)
         if grant.home:
             outcome = await self._foreign.explained(outcome, call.request, grant, intent, found)
@@ -103,8 +103,8 @@ class Calling:
             return await self._carriers.attach(request, text, found, grant.token, grant.home)
         return request
 
-    async def _elsewhere(self, call: Call, travel: Travel, discovery: bool) -> Outcome:
-        request = call.request
+    async def _elsewhere(self, call: Call, travel: Travel, intent: Intent) -> Outcome:
+        request, discovery = call.request, intent.kind is Kind.DISCOVERY
         if is_minted(request.header(REQUEST_ID) or ""):
             request = request.without(REQUEST_ID)
         known = self._documents.get(call.site, request) if discovery else None
@@ -114,13 +114,15 @@ class Calling:
         if isinstance(outcome, Unreached):
             return outcome
         reply = await self._explained(self._as_from_here(outcome, request, travel), request, travel)
-        if not discovery or isinstance(reply, Unreached):
+        if isinstance(reply, Unreached) or not (discovery or self._has_other_links(reply, request, intent)):
             return reply
-        document = await collect(reply, _DOCUMENT_LIMIT, travel.deadline)
+        limit = _DOCUMENT_LIMIT if discovery else self._topology.sites[self._here].proxy.limits.merged_body
+        document = await collect(reply, limit, travel.deadline)
         if isinstance(document, Unreached) or document.rest is not None:
             return document
         document = self._document_as_from_here(document, request, travel)
-        self._documents.put(call.site, request, document)
+        if discovery:
+            self._documents.put(call.site, request, document)
         return document
 
     async def _noted(self, outcome: Outcome, request: Request, travel: Travel) -> Outcome:
@@ -139,6 +141,12 @@ class Calling:
         return explained(whole, request, document) if isinstance(whole, Reply) and whole.rest is None else whole
 
     # Absolute links are made from Host, which is the client's all the way; what can differ is the path of the front.
+
+    def _has_other_links(self, reply: Reply, request: Request, intent: Intent) -> bool:
+        """Whether a client that follows the answer's links (to the next page, say) would not come back here."""
+        ends = (self._topology.sites[site].services.get(request.service) for site in (self._here, reply.site))
+        paths = {end.front.path for end in ends if end is not None}
+        return len(paths) > 1 and not is_data(intent, request.service) and _is_json(reply)
 
     def _roots(self, site: str, request: Request, travel: Travel) -> list[tuple[str, str]]:
         theirs = self._topology.sites[site].services[request.service].front
@@ -178,6 +186,10 @@ def _unnamed(call: Call, grant: Grant, unknown: str) -> Reply:
     )
     headers, body = fault(call.request.service, 503, message)
     return Reply(call.site, 503, headers, body)
+
+
+def _is_json(reply: Reply) -> bool:
+    return (reply.header("Content-Type") or "").partition(";")[0].strip().lower() == "application/json"
 
 
 def is_data(intent: Intent, service: str) -> bool:

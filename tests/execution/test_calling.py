@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from scopeproxy.emulator.cloud import EmulatedCloud
 from scopeproxy.execution.calling import _granted
 from scopeproxy.execution.tokens.broker import Grant
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.planning.carriers import is_minted
 from scopeproxy.planning.intent import classify
+from tests.execution.conftest import SITES, running
 
 SCOPE = "{glance: Corte}"
 
@@ -29,6 +33,45 @@ async def test_a_location_names_this_sites_front(cloud):
     made = await cloud.call("Paris", "image", "POST", "/v2/images", scope=SCOPE, token=token, body=body)
     assert made.status == 201
     assert made.headers["location"].startswith(cloud.emulated.site("Paris").fronts["image"])
+
+
+@pytest.fixture
+async def by_paths(tmp_path, heard):
+    """Corte's services are paths of one front; the other sites' have a front each."""
+    async with running(EmulatedCloud(SITES, tmp_path, paths={"Corte"}), heard) as cloud:
+        yield cloud
+
+
+@pytest.mark.parametrize(("entry", "site"), [("Paris", "Corte"), ("Corte", "Paris")])
+@pytest.mark.parametrize(("service", "path"), [("compute", "/v2.1/flavors"), ("network", "/v2.0/networks")])
+async def test_links_of_fronts_with_other_paths_lead_back_to_this_sites(by_paths, entry, site, service, path):
+    scope = f"{{{service}: {site}}}"
+    token = await by_paths.token(scope, entry)
+    if service == "network":
+        for name in ("one", "two"):
+            body = {"network": {"name": name}}
+            await by_paths.call(entry, service, "POST", path, scope=scope, token=token, body=body)
+    page = await by_paths.call(entry, service, "GET", f"{path}?limit=1", scope=scope, token=token)
+    link = page.json[f"{path.rpartition('/')[2]}_links"][0]["href"]
+    front = by_paths.emulated.site(entry).fronts[service]
+    assert link.startswith(f"{front}{path}?")
+    following = await by_paths.call(entry, service, "GET", link.removeprefix(front), scope=scope, token=token)
+    assert (following.status, following.sites) == (200, {site: "200"})
+
+
+async def test_what_is_no_answer_of_a_service_stays_as_it_is(by_paths):
+    """An image's data may look like a document with links."""
+    scope = "{glance: Corte}"
+    token = await by_paths.token(scope)
+    front = by_paths.emulated.site("Corte").fronts["image"]
+    data = json.dumps({"href": f"{front}/v2/images"}).encode()
+    body = {"name": "x", "disk_format": "raw", "container_format": "bare"}
+    made = await by_paths.call("Paris", "image", "POST", "/v2/images", scope=scope, token=token, body=body)
+    file = f"/v2/images/{made.json['id']}/file"
+    kind = {"Content-Type": "application/octet-stream"}
+    await by_paths.call("Paris", "image", "PUT", file, scope=scope, token=token, data=data, headers=kind)
+    got = await by_paths.call("Paris", "image", "GET", file, scope=scope, token=token)
+    assert (got.status, got.body) == (200, data)
 
 
 async def test_a_minted_id_never_crosses_sites(cloud):

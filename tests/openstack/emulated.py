@@ -37,6 +37,7 @@ class Emulated(Cloud):
             folder,
             images=images,
             identity_of={NICE: "Paris"},
+            paths={"Corte"},
             settings=Settings(newest={OLDER: (2, 90)}),
         )
         self._loop = asyncio.new_event_loop()

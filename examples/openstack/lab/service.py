@@ -31,7 +31,7 @@ THREADS = {"keystone": 1, "placement": 1, "neutron": 1, "glance": 8, "nova": 8}
 
 
 def lock_before_reading() -> None:
-    """Makes each transaction of nova's on sqlite wait its turn.
+    """Makes each transaction on sqlite wait its turn, where a service has several threads.
 
     oslo.db opens them with a plain BEGIN: two threads that read and then write would fail with "database is locked".
     """
@@ -88,6 +88,7 @@ def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
 
         # `compute_driver` is looked for in nova.virt.
         nova.virt.__path__.append(str(HERE / "drivers"))
+    if THREADS[name] > 1:
         lock_before_reading()
     application = importlib.import_module(APPLICATIONS[name]).application
     if name == "neutron":
