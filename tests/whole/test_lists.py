@@ -58,7 +58,8 @@ def test_a_client_that_reads_page_by_page_gets_the_same_list(lab: Any) -> None:
     assert [row["ID"] for row in lab.openstack("port", "list", *SCOPED, "--limit", "1").json] == whole
 
 
-@pytest.mark.parametrize("what", ["server", "image", "flavor"])
+# Not of images: the command sorts each page by name, so that the last one shown is not the page's last.
+@pytest.mark.parametrize("what", ["server", "flavor"])
 def test_from_one_marker_to_the_next_the_list_is_told_to_its_end(lab: Any, what: str) -> None:
     whole = [row["ID"] for row in lab.openstack(what, "list", *SCOPED).json]
     told: list[str] = []
