@@ -6,8 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
+from scopeproxy.lang.suggestions import shortened
 from scopeproxy.model.identity import Identity
 from scopeproxy.model.topology import HomeRules
 from scopeproxy.planning.addresses import translate_target
@@ -15,7 +17,22 @@ from scopeproxy.planning.catalog import Catalog
 
 PROJECTS, USERS = "projects", "users"
 
-_ID = re.compile(r"[0-9a-fA-F]{32}\Z|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+# As keystone makes them: those of users in LDAP have 64 digits.
+_ID = re.compile(r"([0-9a-fA-F]{32}){1,2}\Z|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+
+# What passes of a home's word.  All else might mean more here than the rules allow.  What it says of an application
+# credential and of the admin project only takes away: services take every project for that one where nothing is said.
+_SAID = (
+    *("methods", "user", "project", "roles", "expires_at", "issued_at", "audit_ids"),
+    *("application_credential", "is_admin_project"),
+)
+
+# How many of a token's roles are told, where none is worth anything: the list is its home's.
+_TOLD = 10
+
+
+# Where names in rules are looked up.
+_DEFAULT = {"id": "default", "name": "Default"}
 
 
 class Worthless(Exception):
@@ -51,6 +68,12 @@ def project_of(who: Identity, rules: HomeRules) -> Wanted | None:
     return _wanted(PROJECTS, rules.projects, who.project_id, who.project)
 
 
+def has_form_of_id(text: str) -> bool:
+    """Whether a text is an id as keystone makes them, letter by letter: some databases take other cases for the same,
+    and ids are parts of paths."""
+    return _ID.match(text) is not None and text == text.lower()
+
+
 def user_of(who: Identity, rules: HomeRules) -> Wanted | None:
     """The user of this site for whom the caller passes; None: a stranger."""
     return _wanted(USERS, rules.users, who.user_id, who.user)
@@ -58,7 +81,8 @@ def user_of(who: Identity, rules: HomeRules) -> Wanted | None:
 
 def _wanted(kind: str, rules: Mapping[str, str], id_: str | None, name: str) -> Wanted | None:
     # By name only in the default domain (Identity has no other): who owns a domain names projects there as they like.
-    text = rules.get(id_ or "") or (rules.get(name) if name else None)
+    # Nor by a name that has the form of an id: the row of it is for the one who has that id.
+    text = rules.get(id_ or "") or (rules.get(name) if name and not _ID.match(name) else None)
     return Wanted(kind, text) if text else None
 
 
@@ -75,22 +99,38 @@ class Counterparts:
         return {old: local.id for old, local in pairs if old and local is not None and local.id != old}
 
 
-def mapped(token: Mapping[str, Any], rules: HomeRules, counterparts: Counterparts) -> dict[str, Any]:
-    """Keystone's word on a token as it holds at this site.  Raises Worthless when none of its roles means anything."""
-    said = dict(token)
-    if "roles" in said:
-        said["roles"] = _roles(said["roles"], rules)
+def mapped(token: Mapping[str, Any], rules: HomeRules, counterparts: Counterparts, home: str) -> dict[str, Any]:
+    """The word of `home`'s keystone on a token as it holds at this site.  Raises Worthless when none of its roles means
+    anything."""
+    said = {key: token[key] for key in _SAID if key in token}
+    if "roles" in said or "project" in said:
+        said["roles"] = _roles(said.get("roles"), rules)
     for kind, local in (("project", counterparts.project), ("user", counterparts.user)):
-        if local is not None and isinstance(said.get(kind), Mapping):
-            said[kind] = {**said[kind], "id": local.id, **({"name": local.name} if local.name else {})}
+        if isinstance(said.get(kind), Mapping):
+            said[kind] = _as_here(said[kind], local, home)
     return said
 
 
+def _as_here(who: Mapping[str, Any], local: Local | None, home: str) -> dict[str, Any]:
+    """A project or user with the id that counts here; a name that is its home's stands in a domain of its home's, since
+    some services know people by name in the domain `default` (swift, in the ACLs of containers)."""
+    if local is not None and local.name:
+        return {**who, "id": local.id, "name": local.name, "domain": _DEFAULT}
+    theirs = who.get("domain")
+    theirs = theirs if isinstance(theirs, Mapping) else {}
+    id_ = sha256(f"{home}/{theirs.get('id')}".encode()).hexdigest()[:32]
+    domain = {"id": id_, "name": f"{theirs.get('name')} of {home}"}
+    return {**who, "id": local.id if local else who.get("id"), "domain": domain}
+
+
 def _roles(roles: Any, rules: HomeRules) -> list[dict[str, Any]]:
-    names = [role["name"] for role in roles if isinstance(role, Mapping) and isinstance(role.get("name"), str)]
+    listed = roles if isinstance(roles, list) else []
+    names = [role["name"] for role in listed if isinstance(role, Mapping) and isinstance(role.get("name"), str)]
     here = dict.fromkeys(rules.roles[name] for name in names if name in rules.roles)
-    if names and not here:
-        raise Worthless(f"none of the caller's roles there ({', '.join(sorted(names))}) has a row in the rules")
+    if not here:
+        # Also without any: many a policy asks for the project alone.
+        told = ", ".join(shortened(name) for name in sorted(names)[:_TOLD]) or "none at all"
+        raise Worthless(f"none of the caller's roles there ({told}) has a row in the rules")
     # Policies know roles by name; an id of the home's would be nobody's here.
     return [{"id": name, "name": name} for name in here]
 

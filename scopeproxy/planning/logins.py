@@ -25,7 +25,9 @@ def identity_of(answer: Json) -> Identity | None:
     if not isinstance(token, Mapping) or not isinstance(token.get("user"), Mapping):
         return None
     project = token.get("project")
-    roles = frozenset(str(role.get("name")) for role in token.get("roles", ()) if isinstance(role, Mapping))
+    listed = token.get("roles")
+    listed = listed if isinstance(listed, list) else []
+    roles = frozenset(str(role.get("name")) for role in listed if isinstance(role, Mapping))
     return Identity(
         user_id=str(token["user"].get("id", "")),
         project_id=str(project["id"]) if isinstance(project, Mapping) and project.get("id") else None,

@@ -152,6 +152,13 @@ def test_who_a_token_speaks_for() -> None:
     assert (unscoped.project_id, unscoped.roles) == (None, frozenset())
 
 
+@pytest.mark.parametrize("roles", [None, 7, {"name": "member"}, [None, 7, "member"]])
+def test_roles_that_are_no_list_of_roles_are_none(roles: object) -> None:
+    who = identity_of(said(roles=roles))
+    assert who is not None
+    assert who.roles == frozenset()
+
+
 @pytest.mark.parametrize("answer", [{}, {"token": "t"}, {"token": {"user": "alice"}}, {"error": {"code": 401}}])
 def test_what_is_no_token_speaks_for_nobody(answer: dict[str, Any]) -> None:
     assert identity_of(answer) is None

@@ -21,12 +21,22 @@ from scopeproxy.execution.tokens.broker import Grant
 from scopeproxy.execution.tokens.local_directory import AskKeystone, LocalCatalog, LocalDirectory
 from scopeproxy.execution.tokens.validation import Validator
 from scopeproxy.model.identity import Identity, Token
-from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, header, without
+from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, without
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.carriers import HEADER
 from scopeproxy.planning.catalog import Catalog, backs_to_fronts, catalog_in, rewrite_catalog
 from scopeproxy.planning.faults import fault
-from scopeproxy.planning.homes import Counterparts, Local, Worthless, catalog_for, mapped, project_of, user_of
+from scopeproxy.planning.homes import (
+    PROJECTS,
+    USERS,
+    Counterparts,
+    Local,
+    Worthless,
+    catalog_for,
+    mapped,
+    project_of,
+    user_of,
+)
 from scopeproxy.planning.intent import Intent
 from scopeproxy.planning.logins import identity_of
 from scopeproxy.planning.strategies import not_honoured
@@ -110,11 +120,10 @@ class ForeignTokens:
             return said
         self._reasons.pop(subject.fingerprint, None)
         body = json.dumps(said).encode()
-        value = header(outcome.headers, "X-Subject-Token") or subject.value
         headers = (
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
-            ("X-Subject-Token", value),
+            ("X-Subject-Token", subject.value),
             ("Vary", "X-Auth-Token"),
         )
         return Reply(self._here, 200, headers, b"" if request.method == "HEAD" else body)
@@ -123,6 +132,9 @@ class ForeignTokens:
         self, document: Any, identity: Identity, subject: Token, home: str, service: Token, ask: AskKeystone
     ) -> Reply | dict[str, Any]:
         """The home's word as it holds here; or the answer that stands in the way."""
+        if identity.system or document["token"].get("domain"):
+            whole = "the system" if identity.system else "a domain"
+            return self._not_good(subject, home, f"it is one for {whole} as a whole: login would do")
         rules = self._settings.rules_for(home)
         found: list[Local | None] = []
         for wanted in (project_of(identity, rules), user_of(identity, rules)):
@@ -133,11 +145,14 @@ class ForeignTokens:
                 named = f"proxy.homes of {self._here} takes the caller for {wanted}"
                 return self._not_good(subject, home, f"{named}, and {local}")
             found.append(local)
-        if identity.system:
-            return self._not_good(subject, home, "a token for the system as a whole: login would do")
         counterparts = Counterparts(*found)
+        if identity.project_id is None and document["token"].get("project") is not None:
+            return self._not_good(subject, home, "its project has no id")
+        clash = await self._clash(identity, counterparts, home, service, ask)
+        if clash is not None:
+            return clash if isinstance(clash, Reply) else self._not_good(subject, home, clash)
         try:
-            token = mapped(document["token"], rules, counterparts)
+            token = mapped(document["token"], rules, counterparts, home)
         except Worthless as error:
             return self._not_good(subject, home, f"{error}: give one in proxy.homes of {self._here}")
         if catalog_in(document) is not None:
@@ -148,6 +163,19 @@ class ForeignTokens:
             theirs = LocalCatalog(self._moved(catalog_in(document) or [], home), identity.project_id)
             token["catalog"] = self._catalog(own or theirs, project)
         return {"token": token}
+
+    async def _clash(
+        self, identity: Identity, counterparts: Counterparts, home: str, service: Token, ask: AskKeystone
+    ) -> Reply | str | None:
+        """Why strangers may not keep their ids: a home whose keystone tells those of ours would get at what is ours."""
+        if self._topology.shared("identity", home, self._here):
+            return None
+        pairs = ((PROJECTS, identity.project_id, counterparts.project), (USERS, identity.user_id, counterparts.user))
+        for kind, id_, local in pairs:
+            clash = None if local or id_ is None else await self._directory.stranger(kind, id_, service, ask)
+            if clash is not None:
+                return clash
+        return None
 
     def _catalog(self, known: LocalCatalog, project: str | None) -> Catalog:
         """This site's catalog for a project."""

@@ -14,7 +14,7 @@ from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import HomeRules
 from scopeproxy.planning.catalog import Catalog, catalog_in
-from scopeproxy.planning.homes import Counterparts, Local, Wanted, project_of, user_of
+from scopeproxy.planning.homes import Counterparts, Local, Wanted, has_form_of_id, project_of, user_of
 from scopeproxy.planning.logins import identity_of
 
 # One unscoped call to the own keystone, its answer held.
@@ -41,6 +41,7 @@ class LocalDirectory:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._names: _Kept[Local] = _Kept(now)
         self._catalogs: _Kept[LocalCatalog] = _Kept(now)
+        self._nobodys: _Kept[bool] = _Kept(now)
 
     def known(self, who: Identity, rules: HomeRules) -> tuple[Counterparts, frozenset[str]]:
         """The caller's counterparts, as far as they need no look-up or had one, however long ago; and the caller's own
@@ -76,6 +77,30 @@ class LocalDirectory:
             return f"its keystone knows {len(named)} of that name in the domain default"
         self._names.put(_key(wanted), Local(str(named[0].get("id")), wanted.text))
         return self._names.last(_key(wanted)) or "it was forgotten"
+
+    async def stranger(self, kind: str, id_: str, token: Token, ask: AskKeystone) -> Reply | str | None:
+        """None where this site has no project, or user, of an id.  A Reply is keystone's refusal of the service's own
+        token; text tells who has the id, or why that cannot be told."""
+        one = kind.removesuffix("s")
+        if not has_form_of_id(id_):
+            return f"the id of its {one} is none as keystones make them"
+        if self._nobodys.fresh(f"{kind}/{id_}"):
+            return None
+        outcome = await ask(_get(f"/v3/{kind}/{quote(id_, safe='')}", token))
+        if isinstance(outcome, Unreached):
+            return f"whether the {one} {id_} is one of this site cannot be asked of its keystone: {outcome.why}"
+        if outcome.status == 401:
+            return outcome
+        row = f"a row for it in {kind} of proxy.homes tells whom it stands for"
+        if outcome.status == 200:
+            return f"this site has a {one} of the id {id_} itself: {row}"
+        if outcome.status != 404:
+            return (
+                f"its keystone answers HTTP {outcome.status} when a service asks whether the {one} {id_} is one of "
+                f"this site: let services show {kind}; or {row}"
+            )
+        self._nobodys.put(f"{kind}/{id_}", True)
+        return None
 
     async def catalog(self, token: Token, ask: AskKeystone) -> LocalCatalog | Reply | None:
         """The catalog of this site.  A Reply is keystone's refusal of the service's own token; None: not to be had."""

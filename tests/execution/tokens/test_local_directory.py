@@ -11,7 +11,7 @@ from scopeproxy.execution.tokens.local_directory import LocalCatalog, LocalDirec
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Reply, Unreached, json_reply
 from scopeproxy.model.topology import HomeRules
-from scopeproxy.planning.homes import PROJECTS, Counterparts, Local, Wanted
+from scopeproxy.planning.homes import PROJECTS, USERS, Counterparts, Local, Wanted
 
 DEMO = Wanted(PROJECTS, "de mo&")
 SERVICE = Token("service's")
@@ -124,3 +124,43 @@ async def test_the_oldest_names_go(directory, monkeypatch):
         await directory.find(Wanted(PROJECTS, f"p{n}"), SERVICE, Keystone(json_reply("Corte", 200, found)))
     who = [directory.known(Identity("", f"x{n}", 0.0), HomeRules(projects={f"x{n}": f"p{n}"}))[0] for n in range(3)]
     assert [found.project is None for found in who] == [True, False, False]
+
+
+async def test_a_stranger_is_asked_for_once_in_a_while(directory, clock):
+    keystone = Keystone(json_reply("Corte", 404, {}), json_reply("Corte", 404, {}), json_reply("Corte", 404, {}))
+    for _ in range(2):
+        assert await directory.stranger(PROJECTS, HEX, SERVICE, keystone) is None
+    (asked,) = keystone.asked
+    assert (asked.target, asked.header("X-Auth-Token")) == (f"/v3/projects/{HEX}", "service's")
+    assert await directory.stranger(USERS, HEX, SERVICE, keystone) is None
+    assert keystone.asked[1].target == f"/v3/users/{HEX}"
+    clock.now += local_directory.FRESH
+    assert await directory.stranger(PROJECTS, HEX, SERVICE, keystone) is None
+    assert len(keystone.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (json_reply("Corte", 200, {}), "has a project of the id 0{32} itself: a row for it in projects"),
+        (json_reply("Corte", 403, {}), "HTTP 403 .*let services show projects; or a row for it"),
+        (json_reply("Corte", 500, {}), "HTTP 500"),
+        (Unreached("Corte", True, "cut"), "cannot be asked of its keystone: cut"),
+    ],
+)
+async def test_who_is_not_known_for_a_stranger_is_none_and_is_asked_for_again(directory, answer, told):
+    keystone = Keystone(answer, json_reply("Corte", 404, {}))
+    why = await directory.stranger(PROJECTS, HEX, SERVICE, keystone)
+    assert isinstance(why, str)
+    assert re.search(told, why)
+    assert await directory.stranger(PROJECTS, HEX, SERVICE, keystone) is None
+
+
+async def test_a_refusal_of_the_services_token_says_nothing_of_a_stranger(directory):
+    refusal = Reply("Corte", 401)
+    assert await directory.stranger(PROJECTS, HEX, SERVICE, Keystone(refusal)) is refusal
+
+
+@pytest.mark.parametrize("id_", ["", "..", "demo", "A" * 32, HEX + " ", HEX + "?x", f"{HEX}/tags"])
+async def test_an_id_of_another_form_is_nobodys_and_keystone_is_not_asked(directory, id_):
+    assert "none as keystones make them" in str(await directory.stranger(PROJECTS, id_, SERVICE, Keystone()))
