@@ -53,7 +53,7 @@ class Calling:
         try:
             async with asyncio.timeout_at(deadline):
                 for site in sites:
-                    await self._broker.grant(Asked(service, site, found.token, found.entry, found.home))
+                    await self._broker.grant(Asked(service, site, found.token, found.entry, found.home, found.serving))
         except (TimeoutError, SiteFailure):
             # That will be the site's outcome.
             return
@@ -66,7 +66,7 @@ class Calling:
             return refused(nobody, f"a call to {call.site} needs a token: log in under this scope")
         asked = None
         if found.token is not None:
-            asked = Asked(call.request.service, call.site, found.token, found.entry, found.home)
+            asked = Asked(call.request.service, call.site, found.token, found.entry, found.home, found.serving)
         try:
             # What a token takes to be had or validated counts as well.
             async with asyncio.timeout_at(travel.deadline):

@@ -53,7 +53,8 @@ class Found:
 
     `scope` None: the call is unscoped.  `source`: the carrier that counted, of the `carriers` that were on the call.
     `home` and `subject_home`: who issued the token, and the one that is asked about, where that is not this site.
-    `entry`: the site whose proxy keeps the login.  `client_id`: the id that the client gave.
+    `entry`: the site whose proxy keeps the login.  `serving`: whether a service works for somebody else by a token of
+    its own.  `client_id`: the id that the client gave.
     """
 
     request: Request
@@ -66,6 +67,7 @@ class Found:
     subject_home: str = ""
     entry: str = ""
     hops: int = 0
+    serving: bool = False
     client_id: str | None = None
     carriers: tuple[str, ...] = ()
 
@@ -101,10 +103,10 @@ class Carriers:
         found = replace(found, home=_home(tag), subject_home=_home(subject_tag))
         if header is not None:
             return self._by_header(found, header, from_peer)
-        entry = await self._by_request_id(found)
+        entry, serving = await self._by_request_id(found)
         if entry is not None:
             said = replace(found, scope=entry.scope, source=REQUEST, client_id=entry.client_id)
-            return replace(said, entry=entry.entry, hops=entry.hops)
+            return replace(said, entry=entry.entry, hops=entry.hops, serving=serving)
         return found if tag is None else await self._by_tag(found, tag)
 
     def _untagged(self, request: Request, name: str) -> tuple[Request, Token | None, Tag | None]:
@@ -129,21 +131,20 @@ class Carriers:
             hops=hops_of(request.headers),
         )
 
-    async def _by_request_id(self, found: Found) -> RequestEntry | None:
+    async def _by_request_id(self, found: Found) -> tuple[RequestEntry | None, bool]:
+        """What the id stands for, if the token may speak for it; and whether that is a service's, not the owner's."""
         id_ = found.client_id
-        if id_ is None or not is_minted(id_):
-            return None
-        entry = await self._ledger.request(id_)
+        entry = await self._ledger.request(id_) if id_ is not None and is_minted(id_) else None
         if entry is None or found.token is None or not self._has_identity:
-            return entry
-        return entry if await self._may_speak_for(found.token, found.home, entry.project) else None
-
-    async def _may_speak_for(self, token: Token, home: str, owner: str | None) -> bool:
-        identity = await self._validator.identity(token, home or self._here)
+            return entry, False
+        identity = await self._validator.identity(found.token, found.home or self._here)
         if not isinstance(identity, Identity):
-            return False
+            return None, False
+        if _owner(identity) == entry.project:
+            return entry, False
         # What another site calls an admin is none of this one's services.
-        return _owner(identity) == owner or (not home and bool(identity.roles & _SERVICE_ROLES))
+        serves = not found.home and bool(identity.roles & _SERVICE_ROLES)
+        return (entry, True) if serves else (None, False)
 
     async def _by_tag(self, found: Found, tag: Tag) -> Found:
         text = tag.scope if tag.digest is None else await self._ledger.scope_of(tag.digest)

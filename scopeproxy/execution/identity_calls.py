@@ -67,11 +67,14 @@ class IdentityCalls:
     async def identity(self, token: Token, home: str = "") -> Identity | None:
         """Who a client's token speaks for, as its issuer says; None when nobody can tell just now.
 
+        Without roles where that is another site: what it calls an admin is none here.
         `home`: the issuer, where what came along with the token named one."""
         issuer = await self._issuers.of(token, home)
         # What the login said is not enough: the token may have been revoked since.
         answer = None if self._withheld(issuer) else await self._validator.identity(token, issuer)
-        return answer if isinstance(answer, Identity) else None
+        if not isinstance(answer, Identity):
+            return None
+        return answer if issuer == self._here else replace(answer, roles=frozenset())
 
     async def unscoped(self, found: Found, travel: Travel) -> Reply:
         """A call without a scope: this site's keystone answers it."""
@@ -116,7 +119,7 @@ class IdentityCalls:
         token = found.token
         if issuer == self._here or token is None or found.subject in (None, token):
             return request
-        grant = await self._broker.grant(Asked("identity", issuer, token, found.entry, found.home))
+        grant = await self._broker.grant(Asked("identity", issuer, token, found.entry, found.home, found.serving))
         if isinstance(grant, Grant) and grant.token is not None:
             return request.with_header("X-Auth-Token", grant.token.value)
         if isinstance(grant, Reply):

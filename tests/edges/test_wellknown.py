@@ -24,14 +24,14 @@ class Cloud:
     def front(self, service="image"):
         return str(self.apps[0].house.here.services[service].front)
 
-    async def log_in(self, user, project):
+    async def log_in(self, user, project, scope="glance: Paris&Corte"):
         domain = {"id": "default"}
         who = {"user": {"name": user, "password": "secret", "domain": domain}}
         auth = {"identity": {"methods": ["password"], "password": who}}
         if project is not None:
             auth["scope"] = {"project": {"name": project, "domain": domain}}
         url = self.front("identity") + "/v3/auth/tokens"
-        async with self.session.post(url, json={"auth": auth}, headers={"X-Scope": "glance: Paris&Corte"}) as answer:
+        async with self.session.post(url, json={"auth": auth}, headers={"X-Scope": scope}) as answer:
             assert answer.status == 201, await answer.text()
             return answer.headers["X-Subject-Token"]
 
@@ -115,6 +115,14 @@ async def test_a_call_of_no_project_is_for_admins_alone(cloud):
     report = PAGES + "requests/" + headers["X-Scope-Request-Id"]
     assert (await cloud.get(report, await cloud.log_in("alice", None)))[0] == 404
     assert (await cloud.get(report, await cloud.log_in("admin", "admin")))[0] == 200
+
+
+async def test_an_admin_of_another_site_is_none_of_this_one(cloud):
+    _, _, headers = await cloud.get("/v2/images", await cloud.log_in("alice", "demo"), X_Scope="glance: Paris")
+    report = PAGES + "requests/" + headers["X-Scope-Request-Id"]
+    theirs = await cloud.log_in("admin", "admin", scope="keystone: Corte")
+    assert (await cloud.get(PAGES + "sites", theirs))[0] == 200
+    assert (await cloud.get(report, theirs))[0] == 404
 
 
 @pytest.mark.parametrize("page", ["peer/health", "peer/token?site=Corte", "peer/other"])

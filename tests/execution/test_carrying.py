@@ -168,6 +168,39 @@ async def test_a_minted_id_says_nothing_for_a_token_of_another_project(cloud, le
         assert images(cloud.seen(mark)) == [("Paris", 404)]
 
 
+@pytest.mark.parametrize("tokens", [("login",), ("home",), ("login", "shared", "home")])
+async def test_a_services_own_token_is_shown_to_no_other_site(cloud, tokens):
+    """It is an admin's at its own site, and whoever sends a scope says which site the service will call."""
+    await cloud.use(tokens=tokens)
+    scope = "{nova: Corte, glance: Marseille}"
+    token = await cloud.token(scope)
+    mark = cloud.mark()
+    await cloud.call("Paris", "compute", "GET", "/v2.1/servers", scope=scope, token=token)
+    (nova,) = cloud.seen(mark, "nova", "Corte")
+    own = await cloud.token(user="nova", password="secret", project="service", site="Corte")
+    sent = sent_away(cloud, "Corte")
+    answer = await cloud.call(
+        "Corte", "image", "GET", "/v2/images", token=own, headers={REQUEST_ID: nova.request_id or ""}
+    )
+    assert own not in sent
+    assert answer.status == 401
+    assert "a service of Corte works for somebody else" in answer.json["error"]["message"]
+
+
+def sent_away(cloud, site):
+    """The tokens that the proxy of a site shows to others from now on."""
+    delivery, sent = cloud.apps[site].house.journey._delivery, []
+    to_peer = delivery._to_peer
+
+    def watched(*args):
+        outgoing = to_peer(*args)
+        sent.append(dict(outgoing.headers).get("X-Auth-Token"))
+        return outgoing
+
+    delivery._to_peer = watched
+    return sent
+
+
 @pytest.mark.parametrize("id_", [UNKNOWN, UNKNOWN.upper(), "req-5c09e000", "ré", "x" * 5000, "req-5c09e000-\t;--"])
 async def test_an_id_that_we_did_not_mint_has_no_effect(cloud, id_):
     token = await cloud.token()

@@ -20,13 +20,15 @@ from scopeproxy.planning.strategies import Case, remedy, why_not
 @dataclass(frozen=True, slots=True)
 class Asked:
     """For whom a token is wanted: the call's service, the site, the client's token, who keeps its login, and who
-    issued it.  `home` is empty where nothing said so; the broker fills it in before it asks a strategy."""
+    issued it.  `home` is empty where nothing said so; the broker fills it in before it asks a strategy.  `serving`: the
+    token is a service's own, which works for somebody else."""
 
     service: str
     site: str
     token: Token
     entry: str
     home: str = ""
+    serving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,13 @@ class Broker:
             return refused(asked, reason)
         if asked.site == asked.home:
             return Grant(asked.token)
+        if asked.serving and not self._topology.shared("identity", asked.home, asked.site):
+            # It may do much at its own site, and which site is called here was said by the one whom it works for.
+            return refused(
+                asked,
+                f"a service of {asked.home} works for somebody else by a token of its own, which {asked.site} is shown "
+                "only where both share identity: see shares in the topology",
+            )
         return await self._by_strategy(asked)
 
     async def _by_strategy(self, asked: Asked) -> Grant | Outcome:

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect, within
-from scopeproxy.execution.tokens.broker import Asked
+from scopeproxy.execution.tokens.broker import Asked, NotThis
 from scopeproxy.execution.tokens.validation import Ask, Validator
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 from scopeproxy.model.messages import Reply, Request, Unreached
@@ -44,7 +44,7 @@ class Lending:
         self._validator, self._now = validator, now
         self._borrowing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def borrow(self, asked: Asked) -> Login | Unreached | None:
+    async def borrow(self, asked: Asked) -> Login | Unreached | NotThis | None:
         """A call under way here needs a third site's token: the proxy at which the client logged in has it.
 
         One question at a time for each token: what the first one gets is there for the next."""
@@ -54,11 +54,14 @@ class Lending:
                 return known
             return await self._borrow(asked, known)
 
-    async def _borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | None:
+    async def _borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | NotThis | None:
         entry = self._topology.sites.get(asked.entry)
         if entry is None or not entry.services or "login" not in entry.proxy.tokens:
             return known
         service = "identity" if "identity" in entry.services else next(iter(entry.services))
+        reason = withheld(TOKEN, self._topology.sites[self._here], entry, entry.services[service].front)
+        if reason:
+            return NotThis(reason)
         target = f"{PEER_TOKEN}?site={quote(asked.site, safe='')}"
         request = Request(service, "GET", target, (("X-Auth-Token", asked.token.value), ("Accept", "application/json")))
         patience = self._topology.sites[self._here].proxy.timeouts.total

@@ -49,7 +49,7 @@ class LoginStrategy:
 
     async def grant(self, asked: Asked) -> Grant | Outcome | NotThis:
         login = await self._login(asked)
-        if isinstance(login, Unreached):
+        if isinstance(login, Unreached | NotThis):
             return login
         there = login.sites.get(asked.site) if login else None
         if login is None or there is None:
@@ -63,7 +63,7 @@ class LoginStrategy:
             said = await self._vouching.identity(asked)
         return self._granted(asked, login, there) if isinstance(said, Identity) else said
 
-    async def _login(self, asked: Asked) -> Login | Unreached | None:
+    async def _login(self, asked: Asked) -> Login | Unreached | NotThis | None:
         login = await self._ledger.login(asked.token.fingerprint)
         held = login is not None and asked.site in login.sites
         if held or asked.site == self._here:

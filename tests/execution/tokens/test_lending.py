@@ -75,6 +75,18 @@ async def test_it_is_not_lent_where_the_operator_sends_no_tokens(cloud, corte):
     assert await lent(cloud, theirs) == 404
 
 
+async def test_none_is_borrowed_where_the_operator_sends_no_tokens(cloud):
+    await cloud.use(tokens=("login",))
+    token = await cloud.token(SCOPE)
+    credentials = cloud.topology.sites["Corte"].proxy.credentials
+    await cloud.use("Corte", credentials=replace(credentials, token_to=("Marseille",)))
+    mark = cloud.mark()
+    await boot(cloud, token)
+    (told,) = {r.error for r in cloud.apps["Corte"].lasting.records.last() if r.service == "image" and r.status == 401}
+    assert "Corte sends no token to Paris" in str(told)
+    assert [r for r in cloud.seen(mark, "glance") if "schemas" not in r.path] == []
+
+
 async def test_it_is_not_lent_once_the_clients_token_was_revoked(cloud, corte):
     token, theirs = corte
     cloud.emulated.site("Paris").keystone.issued.revoke(token)
