@@ -15,12 +15,12 @@ from aiohttp import web
 
 from scopeproxy.edges.config import own_site
 from scopeproxy.edges.connections import Handle, Server, cannot_listen
-from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered
+from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered, leads_out
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key
 from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_target, read
 from scopeproxy.edges.writing import write
-from scopeproxy.errors import ConfigurationError, ScopeProxyError, SiteFailure
+from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.journey import Arrival
 from scopeproxy.execution.ledger import Ledger
@@ -237,6 +237,10 @@ class App:
                     self._here, 404, {"error": {"status": 404, "message": f"{message}{door.hint(target)}"}}
                 )
             service = found.service
+            back = house.here.services[service].back
+            if back is not None and back.path and leads_out(found.below):
+                # There is another service, or what is none, and the rules for this one would have been kept.
+                raise CallerError(f"{target.partition('?')[0]!r} leads out of {service}: leave the '..' out")
             check_head(request, house.here.proxy.limits.header)
             return await self._answer(house, door, request, target, found)
         except ScopeProxyError as error:

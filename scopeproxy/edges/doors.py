@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from scopeproxy.lang.vocabulary import OPENSTACK, Vocabulary
 from scopeproxy.model.topology import Address, Site
@@ -59,6 +60,19 @@ class Door:
         if scoped_path(target) is None:
             return ""
         return f"; a scope in a path is {HINT}, and the services here are {', '.join(sorted(self.services))}"
+
+
+def leads_out(below: str) -> bool:
+    """Whether the dots in a target below a service's root lead out of it, as a server that resolves them reads it."""
+    path = below.partition("?")[0]
+    if ".." not in path and "%2e" not in path.lower():
+        return False
+    depth = 0
+    for segment in unquote(path).split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(segment, 1)
+        if depth < 0:
+            return True
+    return False
 
 
 def doors(site: Site, vocabulary: Vocabulary = OPENSTACK) -> tuple[Door, ...]:

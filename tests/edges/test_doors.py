@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scopeproxy.edges.doors import Entered, doors
+from scopeproxy.edges.doors import Entered, doors, leads_out
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.topology import Address, Endpoint, Site, Url
 
@@ -56,6 +56,31 @@ def test_tls_is_for_the_fronts_own_socket_alone():
     assert doors(site(Url("https", FRONT)))[0].tls
     (door,) = doors(site(Url("https", FRONT), listen=behind))
     assert (door.address, door.tls, door.scheme, door.prefixes) == (behind, False, "https", (("", "root"),))
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["/..", "/../identity/v3", "/v2/../../identity", "/v2/x/%2e%2E/.%2E/../y", "/v2/%2F..%2F../y", "//../x", "/./../x"],
+)
+def test_a_path_that_climbs_leads_out_of_its_service(below):
+    assert leads_out(below)
+    assert leads_out(f"{below}?limit=1")
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "/",
+        "/v2/..",
+        "/v1/AUTH_a/c/a/../b",
+        "/v1/AUTH_a/c/..hidden",
+        "/a..b/...",
+        "/v2?marker=/../../x",
+        "/v2/%252e%252e/x",
+    ],
+)
+def test_dots_that_stay_below_the_root_are_the_services_own_affair(below):
+    assert not leads_out(below)
 
 
 # ---- scopes in paths

@@ -86,6 +86,21 @@ async def test_a_mistake_in_the_path_is_one_clear_fault(docs, target, status, to
     assert docs.back.heads == []
 
 
+@pytest.mark.parametrize("target", ["/scope/here/docs/../wiki/x", "/scope/here/docs/a/%2e%2e/%2E./x", "/../docs/x"])
+async def test_a_path_that_leads_out_of_its_service_is_refused(stage, target):
+    """Where one server is behind several services, it would be another one's, with what was meant for this one."""
+    back = await stage.back()
+    path = stage.sites(
+        {"Paris": {"docs": f"{back.address}/docs", "wiki": f"{back.address}/wiki"}}, scopes={"here": "docs: Paris"}
+    )
+    docs = Docs(stage, back, await stage.proxy(path, "Paris"))
+    head, body = await docs.get(target)
+    assert head.startswith("HTTP/1.1 400 ")
+    assert "leads out of" in json.loads(body)["error"]["message"]
+    assert docs.back.heads == []
+    assert (await docs.get("/scope/here/docs/a/../b"))[1] == b"hi"
+
+
 async def test_links_are_followed_under_the_prefix(docs):
     docs = await docs()
     prefix = f"http://{docs.host}/scope/here/docs"
