@@ -131,6 +131,12 @@ def own_ids(client: Identity, there: Identity) -> dict[str, str]:
     return {ours: theirs for ours, theirs in pairs if ours and theirs and ours != theirs}
 
 
+def withheld_by_issuer(asked: Asked, topology: Topology) -> str | None:
+    """Why the issuer's operator would not have its token go to the site, where it is not here that it was issued."""
+    there = topology.sites[asked.site]
+    return withheld(TOKEN, topology.sites[asked.home], there, there.services[asked.service].front)
+
+
 def refused(asked: Asked, message: str) -> Reply:
     """A 401 in the site's stead, on which clients log in again."""
     headers, body = fault(asked.service, 401, f"scope: {message}")

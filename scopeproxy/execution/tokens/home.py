@@ -6,13 +6,12 @@ meets it there, and foreign.py answers.
 
 from __future__ import annotations
 
-from scopeproxy.execution.tokens.broker import Asked, Grant, NotThis, refused
+from scopeproxy.execution.tokens.broker import Asked, Grant, NotThis, refused, withheld_by_issuer
 from scopeproxy.execution.tokens.local_directory import LocalDirectory
 from scopeproxy.execution.tokens.vouching import Vouching
 from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Outcome
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning.credentials import TOKEN, withheld
 from scopeproxy.planning.homes import project_of
 from scopeproxy.planning.strategies import Case, why_not
 
@@ -30,7 +29,7 @@ class HomeStrategy:
         reason = why_not(self.name, case, self._topology)
         if reason:
             return NotThis(reason)
-        reason = self._withheld(asked)
+        reason = withheld_by_issuer(asked, self._topology)
         if reason:
             return refused(asked, reason)
         said = await self._vouching.identity(asked)
@@ -39,11 +38,6 @@ class HomeStrategy:
         if said.system:
             return NotThis("a token for the system as a whole is good at its own site alone: login would do")
         return self._at_home(asked, said) if asked.site == self._here else Grant(asked.token, home=asked.home)
-
-    def _withheld(self, asked: Asked) -> str | None:
-        """Why the issuer's operator would not have its token go there, where it is not here that it was issued."""
-        issuer, there = self._topology.sites[asked.home], self._topology.sites[asked.site]
-        return withheld(TOKEN, issuer, there, there.services[asked.service].front)
 
     def _at_home(self, asked: Asked, said: Identity) -> Grant:
         """For a service of this site, with the caller's ids as they are here."""

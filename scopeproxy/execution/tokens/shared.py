@@ -5,7 +5,7 @@ A revocation is known where it was made alone: so the issuer vouches for the tok
 
 from __future__ import annotations
 
-from scopeproxy.execution.tokens.broker import Asked, Grant, NotThis
+from scopeproxy.execution.tokens.broker import Asked, Grant, NotThis, refused, withheld_by_issuer
 from scopeproxy.execution.tokens.vouching import Vouching
 from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Outcome
@@ -25,5 +25,8 @@ class SharedStrategy:
         reason = why_not(self.name, Case(asked.service, self._here, asked.site, asked.home), self._topology)
         if reason:
             return NotThis(reason)
+        reason = withheld_by_issuer(asked, self._topology)
+        if reason:
+            return refused(asked, reason)
         said = await self._vouching.identity(asked)
         return Grant(asked.token) if isinstance(said, Identity) else said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -55,6 +56,21 @@ async def test_sites_that_do_not_share_are_refused_with_what_would_do(sharing):
     said = answer.json["error"]["message"]
     assert "shared (Paris and Marseille do not share identity)" in said
     assert "login would do" in said
+
+
+async def test_a_token_goes_on_to_where_its_issuer_sends_tokens_alone(sharing):
+    """Asked at Marseille, with a token of Paris."""
+    scope = "{keystone: Paris, glance: Corte}"
+    token = (await sharing.log_in(site="Marseille", scope=scope)).token
+    listed = partial(sharing.call, "Marseille", "image", "GET", "/v2/images", scope=scope, token=token)
+    assert (await listed()).status == 200
+    credentials = sharing.topology.sites["Paris"].proxy.credentials
+    await sharing.use("Paris", credentials=replace(credentials, token_to=("Marseille",)))
+    mark = sharing.mark()
+    refused = await listed()
+    assert refused.status == 401
+    assert "Paris sends no token to Corte" in refused.json["error"]["message"]
+    assert sharing.seen(mark, site="Corte") == []
 
 
 @pytest.mark.parametrize(
