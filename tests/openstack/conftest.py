@@ -34,6 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         help="run under this one alone (may be repeated); else core cases run under all, the others under login",
     )
+    group.addoption(
+        "--split",
+        metavar="SITE",
+        action="append",
+        default=[],
+        help="nova is several processes there, over RabbitMQ (may be repeated; real services only)",
+    )
     group.addoption("--matrix", action="store_true", help="run every case under every strategy")
 
 
@@ -61,6 +68,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark in item.iter_markers("real_only"):
             if option(config, "cloud") != "real":
                 item.add_marker(pytest.mark.skip(reason=f"real services only: {mark.args[0]}"))
+        for mark in item.iter_markers("split"):
+            if option(config, "cloud") != "real" or mark.args[0] not in option(config, "split"):
+                reason = f"nova of {mark.args[0]} has one host: --cloud real --split {mark.args[0]}"
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -78,18 +89,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def standing_cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The cloud, under whatever strategy it was last."""
-    with _kind(option(request.config, "cloud"), tmp_path_factory) as cloud:
+    with _kind(request.config, tmp_path_factory) as cloud:
         yield cloud
         for site in cloud.served:
             found = _NEVER_LOGGED.search(cloud.logs(site))
             assert not found, f"the log of the proxy of {site} has {found[0][:20]}…"
 
 
-def _kind(name: str | None, folders: pytest.TempPathFactory) -> AbstractContextManager[Cloud]:
-    if name == "real":
+def _kind(config: pytest.Config, folders: pytest.TempPathFactory) -> AbstractContextManager[Cloud]:
+    if option(config, "cloud") == "real":
         from tests.openstack.real import real
 
-        return real()
+        return real(option(config, "split"))
     return emulated(folders.mktemp("openstack"))
 
 

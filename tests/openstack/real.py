@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +36,10 @@ class Real(Cloud):
     real = True
     patience = 100.0
 
-    def __init__(self, folder: Path, venv: Path, net: str) -> None:
+    def __init__(self, folder: Path, venv: Path, net: str, split: Collection[str] = ()) -> None:
         super().__init__(folder)
-        self.lab = Lab(folder, some_sites(folder, venv, net, (*SITES, NICE)), links=True, report=_told)
+        sites = some_sites(folder, venv, net, (*SITES, NICE), split=split)
+        self.lab = Lab(folder, sites, links=True, report=_told)
         self._remembers = True
 
     @property
@@ -94,11 +95,7 @@ class Real(Cloud):
         self.lab.hang_up(site)
 
     def hold(self, site: str, held: bool) -> None:
-        file = self.lab.sites[site].home / "state" / "hold"
-        if held:
-            file.touch()
-        else:
-            file.unlink(missing_ok=True)
+        self.lab.hold(site, held)
 
     def cut(self, one: str, other: str, how: str) -> None:
         self.lab.cut(one, other, how)
@@ -159,11 +156,11 @@ def _told(seconds: float, what: str) -> None:
 
 
 @contextmanager
-def real() -> Iterator[Real]:
-    """Up meanwhile."""
+def real(split: Collection[str] = ()) -> Iterator[Real]:
+    """Up meanwhile; `split`: the sites whose nova is several processes."""
     folder = Path(os.environ.get("LAB_DIR") or Path(tempfile.gettempdir(), "scopeproxy-openstack"))
     venv = Path(os.environ.get("LAB_VENV") or folder / "venv")
-    cloud = Real(folder.absolute(), venv.absolute(), os.environ.get("LAB_NET", "127.0"))
+    cloud = Real(folder.absolute(), venv.absolute(), os.environ.get("LAB_NET", "127.0"), split)
     try:
         cloud.up()
         yield cloud

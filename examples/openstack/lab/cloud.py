@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,13 +17,14 @@ from typing import Any
 import yaml
 
 from lab import openstack
+from lab.broker import broker_runs, require_broker, start_broker
 from lab.certificates import Authority
 from lab.configuration import configure
 from lab.documents import clouds, laid_over, topology
 from lab.installation import Services, install, listens, template
 from lab.links import CuttableLinks
 from lab.processes import Processes, output, wait_until
-from lab.seeding import Seeder, network_agent, share_identity, volume_type
+from lab.seeding import Seeder, cell_transport, network_agent, share_identity, volume_type
 from lab.sites import LabError, Site
 from scopeproxy.emulator.links import Cut
 
@@ -72,6 +74,9 @@ class Lab:
         self.down()
         for state in (self.folder / "proxy", self.folder / "sites"):
             shutil.rmtree(state, ignore_errors=True)
+        for site in self.sites.values():
+            if site.split:
+                require_broker(site)
         self._refuse_taken_ports()
         with self._step("OpenStack is installed"):
             for site in self.sites.values():
@@ -126,9 +131,15 @@ class Lab:
                 shutil.copy(file, site.home / "db")
             if "cinder" in site.apis:
                 volume_type(site)
+            if site.split:
+                cell_transport(site)
+                start_broker(self._processes, site)
         roots = [site for site in sites if site.identity_of is None]
         self._each(roots, self._start_identity)
         self._each([site for site in sites if site.identity_of is not None], self._start_identity)
+        for site in sites:
+            if site.split:
+                wait_until(partial(broker_runs, self._processes, site), f"RabbitMQ of {site.name} listens", within=120)
         for api in dict.fromkeys(api for site in sites for api in site.apis if api != "keystone"):
             for site in sites:
                 if api in site.apis:
@@ -160,11 +171,12 @@ class Lab:
     # ---- services and proxies, one by one
 
     def stop_service(self, site: str, api: str) -> None:
-        """Kills it (SIGKILL); returns when it is gone."""
-        self._processes.end([(self.sites[site].home, api)], kill=True)
+        """Kills all its processes (SIGKILL), or one of a split nova's, `nova-compute` say; returns when it is gone."""
+        home = self.sites[site].home
+        self._processes.end([(home, program) for program in self.sites[site].programs(api)], kill=True)
 
     def start_service(self, site: str, api: str) -> None:
-        """Returns when it listens."""
+        """What of it does not run; returns when it listens."""
         self._services.start(self.sites[site], api)
         self._services.wait(self.sites[site], api)
 
@@ -238,11 +250,25 @@ class Lab:
 
     def service_pids(self) -> dict[tuple[str, str], int]:
         """Of all services that run, by site and name."""
-        every = {(name, api): self.service_pid(name, api) for name, site in self.sites.items() for api in site.apis}
+        every = {
+            (name, program): self.service_pid(name, program)
+            for name, site in self.sites.items()
+            for api in site.apis
+            for program in site.programs(api)
+        }
         return {key: pid for key, pid in every.items() if pid}
 
     def proxy_pids(self) -> dict[str, int]:
         return {name: pid for name in self.sites if (pid := self.proxy_pid(name))}
+
+    def hold(self, site: str, held: bool) -> None:
+        """Whether the site's hypervisors spawn no servers."""
+        for compute in self.sites[site].computes():
+            file = self.sites[site].state(compute) / "hold"
+            if held:
+                file.touch()
+            else:
+                file.unlink(missing_ok=True)
 
     # ---- links
 

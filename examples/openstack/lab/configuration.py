@@ -1,7 +1,8 @@
 """The configuration files of a site's services: as plain as they can be, and every URL in them names a front.
 
 Lines of `<extra>/<file>.conf` and `<extra>/<file>-<Site>.conf` (file: keystone, placement, glance-api, neutron, cinder,
-nova) are added at the end: of an option that is there twice, the later one counts.
+nova; where nova is split, nova-compute and so on for that process) are added at the end: of an option that is there
+twice, the later one counts.
 
 sqlite and the in-process transport stand in for MariaDB and RabbitMQ; all else is as an operator would write it.
 """
@@ -42,7 +43,7 @@ def configure(site: Site, extra: Path, authority: Path | None) -> None:
 
 
 def _files(site: Site, authority: Path | None) -> dict[str, str]:
-    return {
+    return _parts(site) | {
         "keystone": _common(site, "keystone", "database")
         + f"""
 [token]
@@ -125,7 +126,7 @@ backend_url = file://{site.home}/state""",
         )
         + _account(site, "cinder", authority)
         + _account(site, "cinder", authority, "service_user")
-        + "send_service_user_token = true\n",
+        + f"send_service_user_token = {site.service_tokens}\n",
         "nova": _common(
             site,
             "nova",
@@ -135,7 +136,7 @@ host = {site.name.lower()}-compute
 state_path = {site.home}/state
 compute_driver = with_disks.Driver
 allow_resize_to_same_host = true
-transport_url = fake:/
+transport_url = {site.transport}
 report_interval = 10
 periodic_fuzzy_delay = 0
 service_down_time = 120""",
@@ -161,6 +162,16 @@ instances = -1
 cores = -1
 ram = -1
 """,
+    }
+
+
+def _parts(site: Site) -> dict[str, str]:
+    """What differs between the processes of nova's, where it has several: read after nova.conf."""
+    hosts = site.computes()
+    return {
+        program: f"[DEFAULT]\nlog_file = {site.home}/log/{program}.log\n"
+        + (f"host = {hosts[program]}\nstate_path = {site.state(program)}\n" if program in hosts else "")
+        for program in site.programs("nova")[1:]
     }
 
 

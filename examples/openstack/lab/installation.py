@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.configuration import configure, database
 from lab.processes import Processes, output, wait_until
-from lab.sites import PASSWORD, LabError, Site
+from lab.sites import APIS, PASSWORD, LabError, Site
 
 HERE = Path(__file__).resolve().parent
 
@@ -67,7 +67,7 @@ def template(folder: Path, site: Site) -> Path:
     made = home / "made"
     if not made.exists() or not set(site.apis) <= set(made.read_text().split()):
         shutil.rmtree(home, ignore_errors=True)
-        empty = replace(site, name="template", ip="127.0.0.1", home=home)
+        empty = replace(site, name="template", ip="127.0.0.1", home=home, split=False)
         configure(empty, folder / "extra", None)
         with ThreadPoolExecutor(2) as pool:
             chains = [commands for api, commands in _SCHEMAS.items() if api in site.apis]
@@ -143,18 +143,23 @@ class Services:
         manage(site, ["keystone-manage", "--config-file", "etc/keystone.conf", *words])
 
     def start(self, site: Site, api: str) -> None:
-        place = [str(site.home), site.ip, str(site.back_port(api)), site.prefix(api)]
+        """All its processes that do not run, or that one of nova's."""
         python = str(site.venv / "bin/python")
-        # -P: the names of our files must hide none of OpenStack's.
-        self._processes.start(site.home, api, [python, "-P", str(HERE / "service.py"), api, *place])
+        for program in site.programs(api):
+            place = [site.ip, str(site.back_port(program)), site.prefix(program)] if program in APIS else []
+            # -P: the names of our files must hide none of OpenStack's.
+            command = [python, "-P", str(HERE / "service.py"), program, str(site.home), *place]
+            if not self._processes.pid(site.home, program):
+                self._processes.start(site.home, program, command)
 
     def wait(self, site: Site, api: str) -> None:
-        """Until it listens."""
+        """Until it listens; what is only a part of it has to run."""
 
         def serves() -> bool:
-            if not self._processes.pid(site.home, api):
-                raise LabError(f"{api} of {site.name} does not start, see {output(site.home, api)}")
-            return listens(site.ip, site.back_port(api))
+            for program in site.programs(api):
+                if not self._processes.pid(site.home, program):
+                    raise LabError(f"{program} of {site.name} does not start, see {output(site.home, program)}")
+            return api not in APIS or listens(site.ip, site.back_port(api))
 
         wait_until(serves, f"{api} of {site.name} listens", within=180)
 

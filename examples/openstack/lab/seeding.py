@@ -107,7 +107,8 @@ class Seeder:
 
     def _has_host(self) -> bool:
         with sqlite3.connect(self._site.home / "db/nova_api.db") as connection:
-            return bool(connection.execute("select count(*) from host_mappings").fetchone()[0])
+            found = connection.execute("select count(*) from host_mappings").fetchone()[0]
+        return bool(found == len(self._site.computes()))
 
     def _log_in(self, keystone: str) -> None:
         user = {"name": "admin", "domain": {"id": "default"}, "password": PASSWORD}
@@ -147,6 +148,12 @@ def share_identity(source: Site, copy: Site) -> None:
         shutil.copytree(source.home / keys, copy.home / keys, dirs_exist_ok=True)
 
 
+def cell_transport(site: Site) -> None:
+    """Tells nova's only cell how its computes are reached: the empty database has what the template has."""
+    with sqlite3.connect(site.home / "db/nova_api.db") as connection:
+        connection.execute("update cell_mappings set transport_url = ? where name = 'cell1'", (site.transport,))
+
+
 def volume_type(site: Site) -> None:
     """Gives the default type an id of the site's own: that of the empty database is the same at every site."""
     with sqlite3.connect(site.home / "db/cinder.db") as connection:
@@ -155,13 +162,18 @@ def volume_type(site: Site) -> None:
 
 def network_agent(site: Site) -> None:
     """The row that an Open vSwitch agent would have written to neutron's database, so that ports bind."""
+    for host in site.computes().values():
+        _network_agent(site, host)
+
+
+def _network_agent(site: Site, host: str) -> None:
     started, far = "2020-01-01 00:00:00", "2999-01-01 00:00:00"
     row = {
         "id": str(uuid.uuid4()),
         "agent_type": "Open vSwitch agent",
         "binary": "neutron-openvswitch-agent",
         "topic": "N/A",
-        "host": f"{site.name.lower()}-compute",
+        "host": host,
         "admin_state_up": 1,
         "created_at": started,
         "started_at": started,

@@ -2,7 +2,8 @@
 
 No code of OpenStack is changed: the service's own WSGI entry point is given to waitress.  `nova` is nova-api,
 conductor, scheduler and compute as threads of one process, over oslo.messaging's in-process transport, so that a site
-needs no message broker.  cinder runs on eventlet still: volumes/cinder_service.py.
+needs no message broker; where nova is split it is nova-api alone, and each of the others is a process too:
+service.py nova-conductor HOME, and so on.  cinder runs on eventlet still: volumes/cinder_service.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 import traceback
 from importlib.metadata import version
 from pathlib import Path
@@ -44,15 +46,15 @@ def lock_before_reading() -> None:
         return statement, parameters
 
 
-def start_nova() -> list[Any]:
-    """Conductor, scheduler and compute; the caller keeps them alive."""
+def start_nova(*parts: str) -> list[Any]:
+    """Conductor, scheduler or compute; the caller keeps them alive."""
     from nova import objects
     from nova import service as nova_service
 
     objects.register_all()
     objects.Service.enable_min_version_cache()
     running = []
-    for part in ("conductor", "scheduler", "compute"):
+    for part in parts:
         rpcapi = importlib.import_module(f"nova.{part}.rpcapi")
         # Compute has a second topic since 2026.1.
         alternative = getattr(rpcapi, "RPC_TOPIC_ALT", None)
@@ -68,6 +70,35 @@ def patch_nova() -> None:
     monkey_patch = importlib.import_module("nova.monkey_patch")  # where eventlet is needed, this is the patching
     if patch := getattr(monkey_patch, "patch", None):
         patch(backend="threading")
+    import nova.virt
+
+    # `compute_driver` is looked for in nova.virt.
+    nova.virt.__path__.append(str(HERE / "drivers"))
+
+
+def run_part(name: str, home: str) -> None:
+    """A process of nova's that has no API, as its own command starts it; that would fork, and is hard to kill."""
+    os.chdir(home)
+    sys.argv = [name]
+    patch_nova()
+    lock_before_reading()
+    from nova import conf, config
+    from nova.conductor.rpcapi import ConductorAPI
+    from nova.db.main import api as database
+    from nova.objects.base import NovaObject
+    from oslo_log import log
+
+    config.parse_args([name, "--config-file", "etc/nova.conf", "--config-file", f"etc/{name}.conf"])
+    log.setup(conf.CONF, "nova")
+    part = name.split("-")[1]
+    if part == "compute":
+        # It asks the conductor for what is in the database; in production its file does not even name one.
+        conf.CONF.set_override("connection", None, "api_database")
+        database.DISABLE_DB_ACCESS = True
+        NovaObject.indirection_api = ConductorAPI()
+    running = start_nova(part)
+    threading.Event().wait()
+    del running
 
 
 def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
@@ -84,10 +115,6 @@ def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
         return
     if name == "nova":
         patch_nova()
-        import nova.virt
-
-        # `compute_driver` is looked for in nova.virt.
-        nova.virt.__path__.append(str(HERE / "drivers"))
     if THREADS[name] > 1:
         lock_before_reading()
     application = importlib.import_module(APPLICATIONS[name]).application
@@ -96,7 +123,9 @@ def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
         import sqlalchemy.orm
 
         sqlalchemy.orm.configure_mappers()
-    threads = start_nova() if name == "nova" else []
+    # The parts' own files are there when they are processes of their own.
+    alone = name == "nova" and not Path("etc/nova-compute.conf").exists()
+    threads = start_nova("conductor", "scheduler", "compute") if alone else []
     import waitress
 
     waitress.serve(
@@ -116,7 +145,10 @@ def serve(name: str, home: str, address: str, port: int, prefix: str) -> None:
 
 if __name__ == "__main__":
     try:
-        serve(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+        if sys.argv[1].startswith("nova-"):
+            run_part(*sys.argv[1:])
+        else:
+            serve(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
     except BaseException:
         traceback.print_exc()
         # The threads that have started would keep a broken process alive.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,9 @@ PASSWORD = "secret"
 BACK_OFFSET = 10000
 PATHS_PORT = 8080
 ADMIN_PORT = 9901
+BROKER_PORT = 5673
+# What nova is beside its API, where it is split.
+NOVA_PARTS = ("nova-conductor", "nova-scheduler", "nova-compute", "nova-compute-2")
 
 
 class LabError(Exception):
@@ -52,6 +55,7 @@ class Site:
     `cache_tokens` False: services ask keystone about every token, every time (token_cache_time = -1), so that
     revocations are seen at once.  `token_life`: seconds.  `service_tokens`: nova sends its own token beside the user's
     (send_service_user_token).
+    `split`: nova is several processes with two computes, over a RabbitMQ of the site's own; else it is one process.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Site:
     token_life: int = 3600
     service_tokens: bool = True
     release: str | None = None
+    split: bool = False
 
     @property
     def libraries(self) -> Path | None:
@@ -105,9 +110,28 @@ class Site:
         """Where a service of the site validates tokens and logs in."""
         return (self.back if api in self.auth_at_back else self.front)("keystone")
 
+    @property
+    def transport(self) -> str:
+        """By what nova's parts reach each other; guest is RabbitMQ's first user."""
+        return f"rabbit://guest:guest@{self.ip}:{BROKER_PORT}/" if self.split else "fake:/"
+
+    def programs(self, api: str) -> tuple[str, ...]:
+        """The processes of a service: the first has its name, and listens; one of the others is itself alone."""
+        return (api, *NOVA_PARTS) if api == "nova" and self.split else (api,)
+
+    def computes(self) -> dict[str, str]:
+        """The processes that are hypervisors, and what nova calls their hosts; the other parts are at the first."""
+        first = f"{self.name.lower()}-compute"
+        return {"nova-compute": first, "nova-compute-2": f"{first}-2"} if self.split else {"nova": first}
+
+    def state(self, compute: str) -> Path:
+        """A compute's folder, where it has the id of its node and its servers' disks."""
+        return self.home / ("state-2" if compute == "nova-compute-2" else "state")
+
     def ports(self) -> set[int]:
         """All that are listened on at the site's address."""
-        return {ADMIN_PORT} | {port for api in self.apis for port in (self.front_port(api), self.back_port(api))}
+        ours = {ADMIN_PORT, BROKER_PORT} if self.split else {ADMIN_PORT}
+        return ours | {port for api in self.apis for port in (self.front_port(api), self.back_port(api))}
 
 
 # How each site differs: what works with all of these works with each.
@@ -123,15 +147,26 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 THREE = ("Paris", "Corte", "Marseille")
 
 
-def some_sites(folder: Path, venv: Path, net: str = "127.0", names: Sequence[str] = THREE, **every: Any) -> list[Site]:
-    """Sites of `LAYOUTS`, at NET.1.1, NET.2.1 and so on; `every`: further fields that all of them have.
+def some_sites(
+    folder: Path,
+    venv: Path,
+    net: str = "127.0",
+    names: Sequence[str] = THREE,
+    *,
+    split: Collection[str] = (),
+    **every: Any,
+) -> list[Site]:
+    """Sites of `LAYOUTS`, at NET.1.1, NET.2.1 and so on.
+
+    `split`: those whose nova is several processes; `every`: further fields that all of them have.
 
     Older releases are in venvs beside `venv`, `<venv>-2025.1` say.
     """
     numbers = {name: number for number, name in enumerate(LAYOUTS, 1)}
     sites = []
     for name in names:
-        site = Site(name, f"{net}.{numbers[name]}.1", folder / "sites" / name, venv, **{**LAYOUTS[name], **every})
+        differing = {"split": name in split, **LAYOUTS[name], **every}
+        site = Site(name, f"{net}.{numbers[name]}.1", folder / "sites" / name, venv, **differing)
         older = venv.with_name(f"{venv.name}-{site.release}")
         sites.append(site if site.release is None else replace(site, venv=older))
     return sites

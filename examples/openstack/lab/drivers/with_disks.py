@@ -49,10 +49,18 @@ class Driver(fake.FakeDriverWithoutFakeNodes):
         with self._disk(instance).open("rb") as disk:
             self._glance.update(context, image_id, format_, disk, purge_props=False)
 
-    def migrate_disk_and_power_off(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
-        if self._disk(instance).exists():
-            shutil.copy(self._disk(instance), self._disk(instance, ".before"))
+    def migrate_disk_and_power_off(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> str | None:
+        """Gives the disk's name for `finish_migration`, at whichever host; None, where there is no disk."""
         super().migrate_disk_and_power_off(context, instance, *args, **kwargs)
+        if not self._disk(instance).exists():
+            return None
+        return str(shutil.copy(self._disk(instance), self._disk(instance, ".before")))
+
+    def finish_migration(self, context: Any, migration: Any, instance: Any, disk: str | None, *args: Any) -> None:
+        """libvirt's copies disks between hosts, by ssh; our hosts are of one machine."""
+        if disk and not self._disk(instance).exists():
+            shutil.copy(disk, self._disk(instance))
+        super().finish_migration(context, migration, instance, disk, *args)
 
     def finish_revert_migration(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         if self._disk(instance, ".before").exists():
