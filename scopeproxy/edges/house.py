@@ -25,6 +25,7 @@ from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
+from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.served import Served
 from scopeproxy.execution.tokens.broker import Broker, Strategy
 from scopeproxy.execution.tokens.foreign import ForeignTokens
@@ -119,7 +120,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
-        Pages(topology, lasting.ledger),
+        Pages(topology, lasting.ledger), Replicas(lasting.ledger),
     )  # fmt: skip
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
     first_time = lasting.ledger.first_time if lasting.several else None

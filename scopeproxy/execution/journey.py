@@ -22,6 +22,7 @@ from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.records import Records
+from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result, run
 from scopeproxy.execution.served import Served
 from scopeproxy.execution.telling import Arrival as Arrival
@@ -66,12 +67,13 @@ class Journey:
         records: Records,
         affinity: Affinity,
         pages: Pages,
+        replicas: Replicas,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
         self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
-        self._affinity, self._pages = affinity, pages
+        self._affinity, self._pages, self._replicas = affinity, pages, replicas
         self._telling = Telling(topology, here, metrics, records, now)
         self._settings = topology.sites[here].proxy
 
@@ -199,6 +201,7 @@ class Journey:
             if kept is not None:
                 kept.close()
         self._learn(work, plan, caller, result)
+        await self._replicas.note(work, plan, result)
         return result
 
     def _undoing(self, travel: Travel) -> Travel:

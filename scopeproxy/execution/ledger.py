@@ -1,4 +1,4 @@
-"""What this site's proxy must not forget, shared by its workers: request ids, long scopes, logins.
+"""What this site's proxy must not forget, shared by its workers: request ids, long scopes, logins, replicas.
 
 SQLAlchemy Core in threads of its own; each call is one short transaction.  Tokens are on disk only encrypted by a
 key derived from the site's, and never in an error.  Logins are read from the database every time, so that one worker's
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from scopeproxy.errors import ConfigurationError, SiteFailure
+from scopeproxy.execution import ledger_replicas as ledger_replicas
 from scopeproxy.execution import ledger_rows as rows
 from scopeproxy.execution.ledger_database import T, Work, engine_for, prepare, transaction, unusable
 from scopeproxy.execution.ledger_rows import RequestEntry as RequestEntry
@@ -200,6 +201,16 @@ class Ledger:
 
     def _alive(self, login: Login | None) -> Login | None:
         return None if login is None or login.identity.expires <= self._clock() else self._current(login)
+
+    # ---- tables with a module of their own
+
+    async def read(self, work: Work[T]) -> T:
+        """What is found in one transaction."""
+        return await self._run(work)
+
+    async def write(self, work: Work[T]) -> T:
+        """What comes of one transaction that changes rows; it is tried again where another worker's came between."""
+        return await self._write(work)
 
     # ---- threads and transactions
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from scopeproxy.errors import ConfigurationError, SiteFailure
-from scopeproxy.execution.ledger_rows import REVISION, revisions, schema
+from scopeproxy.execution.ledger_migrations import upgrade
 
 # Seconds that a worker waits for another one's transaction.  Ours take well under a millisecond.
 PATIENCE = 10
@@ -65,27 +65,12 @@ def transaction(engine: sa.Engine, work: Work[T], writes: bool, tries: int) -> T
 
 
 def prepare(engine: sa.Engine) -> None:
-    """Make the file and the tables where they are missing, and find out whether we may write."""
+    """Make the file and the tables where they are missing or older, and find out whether we may write."""
     if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
         _make_private(engine.url.database)
         _log_ahead(engine)
-    try:
-        _make_tables(engine)
-    except DBAPIError:
-        # Another worker made them at the same moment; what is really wrong is wrong again.
-        _make_tables(engine)
-
-
-def _make_tables(engine: sa.Engine) -> None:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        schema.create_all(connection)
-        found = connection.scalar(sa.select(revisions.c.version_num))
-        if found is None:
-            connection.execute(revisions.insert().values(version_num=REVISION))
-        elif found != REVISION:
-            raise ConfigurationError([f"proxy.state: {engine.url!r} holds revision {found}, not {REVISION}"])
-        else:
-            connection.execute(revisions.update().values(version_num=found))
+        upgrade(connection)
 
 
 def _make_private(path: str) -> None:

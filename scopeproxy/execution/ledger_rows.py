@@ -19,9 +19,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 
-# The revision that Alembic will find here, once there is a second one to migrate to.
-REVISION = "0001"
-
 # Rows to a transaction of a purge, so that no other worker waits long.
 BATCH = 500
 
@@ -31,7 +28,6 @@ OPENED = 4096
 schema = sa.MetaData()
 _digits, _name = sa.String(64), sa.String(255)
 
-revisions = sa.Table("alembic_version", schema, sa.Column("version_num", sa.String(32), primary_key=True))
 requests = sa.Table(
     "requests",
     schema,

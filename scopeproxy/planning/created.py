@@ -44,10 +44,15 @@ def created_id(reply: Reply, request: Request, intent: Intent) -> str | None:
     return next((id_ for id_ in candidates if id_.isprintable() and id_ not in ("", ".", "..")), None)
 
 
+def made_in(request: Request, intent: Intent) -> str | None:
+    """The collection in which the thing that a create made now is; None where it was there before."""
+    return ELSEWHERE.get((request.service, intent.collection), intent.collection)
+
+
 def _collection(request: Request, intent: Intent) -> str | None:
     """The path of the collection in which the thing now is."""
     path = request.path.rstrip("/")
-    name = ELSEWHERE.get((request.service, intent.collection), intent.collection)
+    name = made_in(request, intent)
     return path if name == intent.collection else name and f"{path.rpartition('/')[0]}/{name}"
 
 

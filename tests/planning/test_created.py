@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scopeproxy.model.messages import Held, Reply, Request, json_reply
-from scopeproxy.planning.created import created_id, is_new, undo_of
+from scopeproxy.planning.created import created_id, is_new, made_in, undo_of
 from scopeproxy.planning.intent import classify
 
 
@@ -75,3 +75,16 @@ def test_only_what_the_answer_says_was_created_is_new(status: int, service: str,
 def test_it_is_deleted_where_it_is(request_: Request, target: str | None) -> None:
     undo = undo_of(request_, classify(request_), "a/b")
     assert (undo and (undo.method, undo.target, undo.body)) == (target and ("DELETE", target, Held()))
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "expected"),
+    [
+        ("compute", "/v2.1/servers", "servers"),
+        ("compute", "/v2.1/os-volumes_boot", "servers"),
+        ("block-storage", "/v3/os-volume-manage", None),
+    ],
+)
+def test_the_collection_in_which_it_then_is(service: str, path: str, expected: str | None) -> None:
+    request = Request(service, "POST", path)
+    assert made_in(request, classify(request)) == expected

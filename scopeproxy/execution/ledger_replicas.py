@@ -1,0 +1,131 @@
+"""The ledger's tables of replica sets: which id is which at each site, and what other sites have yet to be told of it.
+
+Functions of a connection; no threads.  A set is the rows of one `member_of`; it is gone with its last row.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from scopeproxy.execution.ledger_rows import schema
+
+_name, _word = sa.String(255), sa.String(64)
+
+# The longest that fits into the columns; what is longer is no id, and is not looked for.
+LONGEST_ID = 255
+LONGEST_WORD = 64
+
+# Ids to a query.
+BATCH = 500
+
+replicas = sa.Table(
+    "replicas",
+    schema,
+    sa.Column("site", _name, primary_key=True),
+    sa.Column("service", _word, primary_key=True),
+    sa.Column("collection", _word, primary_key=True),
+    sa.Column("id", _name, primary_key=True),
+    sa.Column("member_of", _word, nullable=False),
+    sa.Column("made", sa.Double, nullable=False),
+    sa.UniqueConstraint("member_of", "site", name="replicas_once_at_a_site"),
+    sa.Index("ix_replicas_id", "service", "id"),
+)
+outbox = sa.Table(
+    "outbox",
+    schema,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("site", _name, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("made", sa.Double, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due", sa.Double, nullable=False, index=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSet:
+    """What was made by one call at several sites: site to its id there."""
+
+    service: str
+    collection: str
+    members: Mapping[str, str]
+
+
+def learn(found: ReplicaSet, now: float, db: sa.Connection) -> bool:
+    """Keep a set.  More sites are added to one that is known; False, and nothing changed, where what is known says
+    otherwise: an id belongs to another set already, or the set has another id at that site."""
+    known = _sets_with(found, db)
+    if len(known) > 1:
+        return False
+    name = next(iter(known), None) or secrets.token_hex(16)
+    has = known.get(name, {})
+    if any(has.get(site, id_) != id_ for site, id_ in found.members.items()):
+        return False
+    rows = [
+        {"site": site, "service": found.service, "collection": found.collection, "id": id_}
+        | {"member_of": name, "made": now}
+        for site, id_ in found.members.items()
+        if site not in has
+    ]
+    if rows:
+        db.execute(replicas.insert(), rows)
+    return True
+
+
+def _batches(names: Iterable[str]) -> Iterator[list[str]]:
+    unique = list(dict.fromkeys(names))
+    return (unique[start : start + BATCH] for start in range(0, len(unique), BATCH))
+
+
+def _sets_with(found: ReplicaSet, db: sa.Connection) -> dict[str, dict[str, str]]:
+    """The sets that have one of these members, each with all of its own."""
+    of_kind = (replicas.c.service == found.service) & (replicas.c.collection == found.collection)
+    is_member = sa.or_(*((replicas.c.site == site) & (replicas.c.id == id_) for site, id_ in found.members.items()))
+    return _members(db.scalars(sa.select(replicas.c.member_of).where(of_kind & is_member)).all(), db)
+
+
+def _members(names: Iterable[str], db: sa.Connection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for some in _batches(names):
+        rows = sa.select(replicas.c.member_of, replicas.c.site, replicas.c.id).where(replicas.c.member_of.in_(some))
+        for name, site, id_ in db.execute(rows.order_by(replicas.c.made, replicas.c.site)):
+            found.setdefault(name, {})[site] = id_
+    return found
+
+
+def of(service: str, collection: str | None, ids: Iterable[str], db: sa.Connection) -> dict[str, dict[str, str]]:
+    """Each id that is a member of one set, with the members of that set by site."""
+    names: dict[str, set[str]] = {}
+    for some in _batches(id_ for id_ in ids if len(id_) <= LONGEST_ID):
+        which = (replicas.c.service == service) & replicas.c.id.in_(some)
+        if collection is not None:
+            which &= replicas.c.collection == collection
+        for id_, name in db.execute(sa.select(replicas.c.id, replicas.c.member_of).where(which)):
+            names.setdefault(id_, set()).add(name)
+    # An id that stands for different things at different sites (a flavor's "1") tells nothing by itself.
+    clear = {id_: next(iter(sets)) for id_, sets in names.items() if len(sets) == 1}
+    members = _members(clear.values(), db)
+    return {id_: members[name] for id_, name in clear.items()}
+
+
+def any_of_kind(service: str, collection: str, sites: Iterable[str], db: sa.Connection) -> bool:
+    """Whether anything of this kind at one of these sites is a replica."""
+    which = (replicas.c.service == service) & (replicas.c.collection == collection) & replicas.c.site.in_(list(sites))
+    return db.execute(sa.select(replicas.c.id).where(which).limit(1)).first() is not None
+
+
+def forget(service: str, collection: str | None, site: str, id_: str, db: sa.Connection) -> ReplicaSet | None:
+    """Take a member out of its set; the set that it was of, with the member, or None when it was of none."""
+    which = (replicas.c.service == service) & (replicas.c.site == site) & (replicas.c.id == id_)
+    if collection is not None:
+        which &= replicas.c.collection == collection
+    row = db.execute(sa.select(replicas.c.member_of, replicas.c.collection).where(which)).first()
+    if row is None:
+        return None
+    members = _members([row.member_of], db)[row.member_of]
+    db.execute(replicas.delete().where(which))
+    return ReplicaSet(service, row.collection, members)

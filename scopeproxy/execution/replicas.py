@@ -1,0 +1,106 @@
+"""Replica sets: which id is which at each site, of what one call made at several.
+
+Learned from scoped creates alone, and forgotten member by member as they are deleted.  Shared by the workers of a site
+through the ledger; `telling` hands the news on to the other sites' proxies.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from scopeproxy.errors import SiteFailure
+from scopeproxy.execution import ledger_replicas as rows
+from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.ledger_replicas import ReplicaSet as ReplicaSet
+from scopeproxy.execution.runner import Result
+from scopeproxy.model.messages import Outcome, Reply
+from scopeproxy.planning.created import is_new, made_in
+from scopeproxy.planning.intent import Kind, classify
+from scopeproxy.planning.plan import Plan, Work, calls_of
+
+logger = logging.getLogger("scopeproxy")
+
+# What has no id but a name that is each user's own: two strangers' are no replicas, and there is nothing to translate.
+_NAMED_BY_USERS = frozenset({("compute", "os-keypairs")})
+
+
+class Replicas:
+    """The replica sets that one site's proxy knows."""
+
+    def __init__(self, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
+        self._ledger, self._now = ledger, now
+
+    async def learn(self, service: str, collection: str, members: Mapping[str, str]) -> bool:
+        """Keep that these ids, by site, are replicas of one another; sites are added to a set that is known.
+
+        False, and nothing is kept, where that contradicts what is known, or makes no set.
+        """
+        found = ReplicaSet(service, collection, members)
+        return is_set(found) and await self._ledger.write(partial(rows.learn, found, self._now()))
+
+    async def of(
+        self, service: str, ids: Iterable[str], collection: str | None = None
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Those of the ids that are members of a set, each with all members of it by site.
+
+        An id that stands for different things at different sites (a flavor's "1") is left out.
+        """
+        wanted = tuple(ids)
+        return await self._ledger.read(partial(rows.of, service, collection, wanted)) if wanted else {}
+
+    async def any_of_kind(self, service: str, collection: str, sites: Iterable[str]) -> bool:
+        """Whether anything of this collection at one of these sites is a replica."""
+        return await self._ledger.read(partial(rows.any_of_kind, service, collection, tuple(sites)))
+
+    async def forget(self, service: str, site: str, id_: str, collection: str | None = None) -> ReplicaSet | None:
+        """The site no longer has this member of a set; the set as it was, None when it was of none."""
+        return await self._ledger.write(partial(rows.forget, service, collection, site, id_))
+
+    async def note(self, work: Work, plan: Plan, result: Result) -> None:
+        """Learn what a scoped create made, and forget what a scoped delete left nowhere to be found.
+
+        What was done is done: where the ledger fails at this, that is in the log, and not the client's to hear.
+        """
+        try:
+            await self._note(work, plan, result)
+        except SiteFailure as failure:
+            members = ", ".join(f"{site}={id_}" for site, id_ in result.replicas.items())
+            logger.warning(
+                "replica set not noted: %s %s: %s: %s", work.request.method, work.request.path, members, failure
+            )
+
+    async def _note(self, work: Work, plan: Plan, result: Result) -> None:
+        if work.intent.kind is Kind.CREATE:
+            kept = result.reply is not None and (result.reply.ok or work.policy != "undo")
+            new = {
+                one.site for one in result.asked if isinstance(one, Reply) and is_new(one, work.request, work.intent)
+            }
+            collection = made_in(work.request, work.intent)
+            if kept and collection:
+                members = {site: id_ for site, id_ in result.replicas.items() if site in new}
+                await self.learn(work.request.service, collection, members)
+        elif work.intent.kind is Kind.DELETE and work.intent.id and not work.intent.beneath:
+            gone = {one.site for one in result.asked if _is_gone(one)}
+            for call in calls_of(plan):
+                if call.site in gone:
+                    id_ = classify(call.request).id or ""
+                    await self.forget(work.request.service, call.site, id_, work.intent.collection)
+
+
+def _is_gone(outcome: Outcome) -> bool:
+    """Whether a delete leaves nothing there: done, begun, or there was nothing."""
+    return isinstance(outcome, Reply) and (outcome.ok or outcome.status == 404)
+
+
+def is_set(found: ReplicaSet) -> bool:
+    """Whether that can be kept as a set at all: of two sites or more, with ids that fit."""
+    words = (found.service, found.collection)
+    return (
+        len(found.members) > 1
+        and words not in _NAMED_BY_USERS
+        and all(word and len(word) <= rows.LONGEST_WORD for word in words)
+        and all(text and len(text) <= rows.LONGEST_ID for pair in found.members.items() for text in pair)
+    )
