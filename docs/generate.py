@@ -17,7 +17,7 @@ from pathlib import Path
 from os_service_types import ServiceTypes
 
 from scopeproxy import errors
-from scopeproxy.errors import NotYet, ScopeError, ScopeProxyError
+from scopeproxy.errors import ScopeError, ScopeProxyError
 from scopeproxy.lang.mistakes import CHARACTERS, MISTAKES
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.vocabulary import Vocabulary, openstack_services
@@ -287,15 +287,6 @@ def _status(one: type[ScopeProxyError]) -> str:
     return "none: nothing starts" if one is errors.ConfigurationError else str(one.status)
 
 
-def not_yet() -> str:
-    """What a scope over several sites is refused for, with 501."""
-    return "\n".join(
-        f"- {what}, over several sites"
-        for kind, what in merging.NOT_YET.items()
-        if together(EXAMPLES[kind]).startswith(str(NotYet.status))
-    )
-
-
 # ---- the source tree
 
 # In the order of the imports: each may import those above it.
@@ -410,7 +401,6 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "services": services_table,
     "other-services": other_services,
     "errors": errors_table,
-    "not-yet": not_yet,
     "layers": layers,
     "libraries": libraries,
     "modules": modules,

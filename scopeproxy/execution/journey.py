@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from scopeproxy.errors import CallerError, LoopDetected, NotYet, ScopeProxyError, SiteFailure
-from scopeproxy.execution.bodies import Kept, hold
+from scopeproxy.execution.bodies import hold
 from scopeproxy.execution.calling import Calling, is_data
 from scopeproxy.execution.carrying import Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
@@ -25,6 +25,7 @@ from scopeproxy.execution.records import Records
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result, run
 from scopeproxy.execution.served import Served
+from scopeproxy.execution.supply import supply
 from scopeproxy.execution.telling import Arrival as Arrival
 from scopeproxy.execution.telling import Story, Telling, mistake_of
 from scopeproxy.lang.parser import parse
@@ -32,11 +33,11 @@ from scopeproxy.lang.scope import At, Scope
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.lang.wire import Options, parse_options
 from scopeproxy.model.identity import Identity
-from scopeproxy.model.messages import Body, Held, Outcome, Reply, Request, Unreached
+from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.intent import Kind, classify
-from scopeproxy.planning.plan import Call, Plan, Refuse, Work, sites_in
+from scopeproxy.planning.plan import Call, Plan, Work, sites_in
 from scopeproxy.planning.planner import MAX_HOPS, check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.rules import spread, substrates
@@ -184,28 +185,30 @@ class Journey:
             _check_unconditional(work.request)
             await self._calling.check_tokens(sites_in(plan), work.request.service, found, travel.deadline)
             await self._served.check(work, where(work), found, travel)
-        body, kept = await self._body_for(work.request, plan, several)
+        bodies = await supply(work.request, plan, self._settings)
         conditions = _CONDITIONS if several and work.intent.kind is not Kind.DOWNLOAD else ()
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
-                return await self._calling.call(call, found, self._undoing(travel), work.intent)
-            if not body.replayable:
-                return Unreached(call.site, False, "not asked: the body was sent to another site and not kept")
-            request = replace(call.request, body=body).without(*conditions)
-            return await self._calling.call(replace(call, request=request), found, travel, work.intent)
+                return await self._calling.call(call, found, self._afterwards(travel), work.intent)
+            return await bodies.send(replace(call, request=call.request.without(*conditions)), make)
+
+        async def make(call: Call) -> Outcome:
+            return await self._calling.call(call, found, travel, work.intent)
 
         try:
             result = await run(work, plan, forward, self._health.believed_down, self._settings.limits.merged_body)
         finally:
-            if kept is not None:
-                kept.close()
+            bodies.close()
+            for site in bodies.left_behind:
+                self._metrics.uploads_left_behind.labels(site, work.request.service).inc()
         self._learn(work, plan, caller, result)
         await self._replicas.note(work, plan, result)
         return result
 
-    def _undoing(self, travel: Travel) -> Travel:
-        """An undo is a request of its own: it has time, also when the create has used up its own."""
+    def _afterwards(self, travel: Travel) -> Travel:
+        """An undo, or the question what came of an upload, is a request of its own: it has time, also when the first
+        one has used up its own."""
         return replace(travel, deadline=asyncio.get_running_loop().time() + self._settings.timeouts.total)
 
     def _patience(self, options: Options) -> float:
@@ -284,16 +287,6 @@ class Journey:
         for outcome in result.asked:
             if isinstance(outcome, Reply):
                 self._affinity.learn(_project(caller), work.request.service, outcome)
-
-    async def _body_for(self, request: Request, plan: Plan, several: bool) -> tuple[Body, Kept | None]:
-        """The body as often as the plan may need it.  `several`: whether more than one site may need it at once."""
-        limits = self._settings.limits
-        if isinstance(request.body, Held) or isinstance(plan, Call | Refuse):
-            return request.body, None
-        if several:
-            return await hold(request.body, limits.buffered_body), None
-        kept = Kept(request.body, limits.buffered_body, limits.spooled_body)
-        return kept, kept
 
 
 def _project(caller: Identity | None) -> str:

@@ -65,6 +65,11 @@ DOCUMENTED = (
         "In use: as site calls in flight. Idle: kept for 4 s after a burst.",
     ),
     Documented(
+        "scopeproxy_uploads_left_behind_total", "counter", ("site", "service"),
+        "Bodies sent to several sites at once that went on without this one, which took nothing of them for too long.",
+        "A site or a link that is stuck, or much slower than the others.",
+    ),
+    Documented(
         "scopeproxy_logins_total", "counter", ("site", "outcome"),
         "Logins made on behalf of clients under a scope.", "Outcome refused: accounts differ between the sites.",
     ),
@@ -121,6 +126,7 @@ class Metrics:
         self.site_call_seconds = histogram("scopeproxy_site_call_seconds")
         self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")
         self.pooled_connections = gauge("scopeproxy_pooled_connections")
+        self.uploads_left_behind = counter("scopeproxy_uploads_left_behind_total")
         self.logins = counter("scopeproxy_logins_total")
         self.token_grants = counter("scopeproxy_token_grants_total")
         self.sites_down = gauge("scopeproxy_sites_down")

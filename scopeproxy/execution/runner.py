@@ -12,6 +12,7 @@ from typing import assert_never
 
 from scopeproxy.errors import ScopeProxyError, SiteFailure
 from scopeproxy.execution.asking import Asking, Forward, Take
+from scopeproxy.execution.comparing import Comparing
 from scopeproxy.execution.reading import discard
 from scopeproxy.execution.together import together
 from scopeproxy.execution.undoing import UNDONE, Undoing
@@ -81,6 +82,7 @@ class _Conversation:
         self._work, self._plan, self._believed_down = work, plan, believed_down
         self._asking = Asking(work, forward, body_limit)
         self._undoing = Undoing(work, self._asking, body_limit)
+        self._comparing = Comparing(work, self._asking, body_limit)
 
     async def hold(self) -> Result:
         """Carry out the whole plan."""
@@ -185,11 +187,22 @@ class _Conversation:
         )
         merged = self._merged(branches)
         if merged.verdict is Verdict.DONE:
-            return merged
+            return await self._compared(merged, plans)
         if self._work.intent.writes and any(map(_succeeded, merged.parts)):
             fell = all(branch.verdict is not Verdict.STOP for branch in branches)
             return await self._half_done(merged, fell, needed)
         return replace(merged, parts=self._failed_of(merged))
+
+    async def _compared(self, merged: _Branch, plans: Sequence[Plan]) -> _Branch:
+        """The branch, if data that all of its sites have taken in are the same there."""
+        done = {part.site for part in merged.parts if _succeeded(part)}
+        calls = [call for call in calls_of(AllOf(tuple(plans))) if call.site in done]
+        differs = await self._comparing.difference(calls)
+        if not differs:
+            return merged
+        call = f"{self._work.request.method} {self._work.request.path}"
+        told = f"scope: {call} was done everywhere, but the data are not the same: {differs}"
+        return _Branch(Verdict.STOP, SiteFailure(told, 502), merged.parts)
 
     def _failed_of(self, branch: _Branch) -> tuple[Outcome, ...]:
         return tuple(part for part in branch.parts if self._judge(part) is not Verdict.DONE)

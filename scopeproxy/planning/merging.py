@@ -63,7 +63,6 @@ def require_mergeable(request: Request, intent: Intent) -> None:
 
 
 NOT_YET = {
-    Kind.UPLOAD: "sending data",
     Kind.LOGIN: "a login merged from others",
     Kind.TOKEN: "a call about one token",
     Kind.CONSOLE: "a console",
@@ -155,5 +154,5 @@ MERGES: Mapping[Kind, Callable[[Answers], Merged]] = {
     Kind.LIST: _list,
     Kind.TOTALS: _totals,
     Kind.DISCOVERY: _discovery,
-    **dict.fromkeys((Kind.CREATE, Kind.UPDATE, Kind.DELETE, Kind.ACTION), _write),
+    **dict.fromkeys((Kind.CREATE, Kind.UPDATE, Kind.DELETE, Kind.ACTION, Kind.UPLOAD), _write),
 }

@@ -94,3 +94,19 @@ def calls_of(plan: Plan) -> tuple[Call, ...]:
 def sites_in(plan: Plan) -> frozenset[str]:
     """The sites that the plan could call."""
     return frozenset(call.site for call in calls_of(plan))
+
+
+def spreads(plan: Plan) -> bool:
+    """Whether it asks several sites at once, in whatever branch."""
+    match plan:
+        case AllOf():
+            return True
+        case FirstOf(plans):
+            return any(map(spreads, plans))
+        case _:
+            return False
+
+
+def goes_everywhere(plan: Plan) -> bool:
+    """Whether it asks all of its sites, and all at once: nothing depends on what another one answers."""
+    return isinstance(plan, AllOf) and all(isinstance(part, Call) or goes_everywhere(part) for part in plan.plans)

@@ -223,3 +223,35 @@ async def test_a_gibibyte_up_and_down_leaves_the_memory_as_it_was(stage):
         await drained(down.reader, 1024 * MIB)
         # The most that it ever was.
         assert memory(served, "VmHWM") - before < 64 * MIB
+
+
+async def test_much_data_for_three_sites_at_once_leaves_the_memory_as_it_was(stage):
+    size, slow = 256 * MIB, asyncio.Event()
+
+    def takes(waits):
+        async def script(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            await drained(reader, size // 2)
+            if waits:
+                await slow.wait()
+            await drained(reader, size // 2)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        return script
+
+    names = ("Paris", "Corte", "Lyon")
+    path = stage.sites({name: {"docs": (await stage.back(takes(name == "Lyon"))).address} for name in names})
+    for name in names[1:]:
+        await stage.proxy(path, name)
+    async with serving(path) as served:
+        wire = await stage.wire(front(path))
+        before = memory(served, "VmRSS")
+        wire.send(b"PUT /x HTTP/1.1\r\nHost: h\r\nX-Scope: docs: Paris&Corte&Lyon\r\n")
+        wire.send(b"Content-Length: %d\r\n\r\n" % size)
+        pouring = asyncio.create_task(pour(wire.writer, size // MIB))
+        # The others have to wait for the slow one: what it has not taken is not held either.
+        assert not (await asyncio.wait({pouring}, timeout=1))[0]
+        slow.set()
+        await pouring
+        assert (await wire.head()).startswith(b"HTTP/1.1 204 ")
+        assert memory(served, "VmHWM") - before < 48 * MIB

@@ -725,3 +725,24 @@ async def test_when_the_client_leaves_every_stream_is_closed(sites: Sites) -> No
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert (waiting.closed, held.closed) == (True, True)
+
+
+# ---- data
+
+
+async def test_data_that_are_not_the_same_everywhere_are_an_error_that_names_the_sites(sites: Sites) -> None:
+    for site, checksum in (("Paris", "a"), ("Corte", "b")):
+        sites[site].answers(204).answers(200, {"checksum": checksum})
+    result = await ask(sites, "{glance: Paris&Corte}", f"PUT /v2/images/{U}/file")
+    assert isinstance(result.error, SiteFailure)
+    assert result.error.status == 502
+    assert str(result.error).endswith("the data are not the same: their md5s differ: Paris a, Corte b")
+
+
+async def test_data_that_one_site_did_not_take_stay_at_the_other_and_the_answer_tells(sites: Sites) -> None:
+    sites["Paris"].answers(204)
+    sites["Corte"].answers(413, {"message": "over the quota"})
+    result = await ask(sites, "{glance: Paris&Corte}", f"PUT /v2/images/{U}/file")
+    assert result.reply is not None
+    assert (result.reply.status, result.partial) == (413, ("Corte",))
+    assert b"Paris: done 204; Corte: answered 413 (over the quota)" in result.reply.body

@@ -331,12 +331,12 @@ def test_a_sum_without_a_site_says_so_and_one_of_nothing_is_none() -> None:
 
 
 def test_what_is_not_built_is_refused_for_several_sites_and_passes_for_one() -> None:
-    line = f"PUT /v2/images/{U}/file"
+    line = "POST /v2.1/servers/vm1/remote-consoles"
     with pytest.raises(NotYet, match="not built yet"):
-        combine("image", line, Reply("Paris", 200), Reply("Corte", 200))
-    assert combine("image", line, Reply("Paris", 200)).partial == ()
+        combine("compute", line, Reply("Paris", 200), Reply("Corte", 200))
+    assert combine("compute", line, Reply("Paris", 200)).partial == ()
     method, target = line.split(" ")
-    service = "image"
+    service = "compute"
     with pytest.raises(NotYet):
         require_mergeable(request := Request(service, method, target), classify(request))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scopeproxy.errors import CallerError
 from scopeproxy.model.messages import Request
-from scopeproxy.planning.plan import AllOf, Call, FirstOf, Refuse, calls_of, sites_in
+from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, calls_of, goes_everywhere, sites_in, spreads
 
 REQUEST = Request("image", "GET", "/v2/images")
 A, B, C = (Call(site, REQUEST) for site in ("Paris", "Corte", "Lyon"))
@@ -27,3 +29,21 @@ def test_a_refusal_calls_nobody() -> None:
 
 def test_equal_plans_are_equal() -> None:
     assert AllOf((A, B)) == AllOf((Call("Paris", REQUEST), Call("Corte", REQUEST)))
+
+
+@pytest.mark.parametrize(
+    ("plan", "several", "everywhere"),
+    [
+        (A, False, False),
+        (AllOf((A, B)), True, True),
+        (AllOf((A, AllOf((B, C)))), True, True),
+        (AllOf((A, FirstOf((B, C)))), True, False),
+        (FirstOf((A, AllOf((B, C)))), True, False),
+        (FirstOf((A, B)), False, False),
+        (Refuse(CallerError("no")), False, False),
+    ],
+)
+def test_a_plan_tells_whether_several_sites_are_asked_at_once_and_whether_all_are(
+    plan: Plan, several: bool, everywhere: bool
+) -> None:
+    assert (spreads(plan), goes_everywhere(plan)) == (several, everywhere)

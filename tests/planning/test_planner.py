@@ -131,9 +131,15 @@ def test_a_bad_collaboration_is_refused() -> None:
     assert isinstance(refusal(answer), BadCollaboration)
 
 
-def test_what_is_not_built_yet_over_several_sites_is_501() -> None:
-    both, upload = scope(image=any_of([all_of([P, C]), M])), f"PUT /v2/images/{U}/file"
-    assert isinstance(refusal(plan(both, "image", upload)), NotYet)
+@pytest.mark.parametrize("location", [any_of([all_of([P, C]), M]), all_of([P, any_of([C, M])])])
+def test_data_for_several_sites_beside_an_alternative_is_501(location: Location) -> None:
+    upload = f"PUT /v2/images/{U}/file"
+    assert isinstance(refusal(plan(scope(image=location), "image", upload)), NotYet)
+
+
+def test_data_go_to_all_sites_or_to_the_first_of_them() -> None:
+    upload = f"PUT /v2/images/{U}/file"
+    assert isinstance(plan(scope(image=all_of([P, C])), "image", upload), AllOf)
     assert isinstance(plan(scope(image=any_of([P, C])), "image", upload), FirstOf)
 
 

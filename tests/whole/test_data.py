@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,24 @@ def test_a_volume_is_made_in_the_project_of_the_other_site(lab: Any) -> None:
     assert "cinder@Paris" not in made.asked
     both = lab.openstack("volume", "list", "-f", "json", "--scope", "{cinder: Paris&Corte}")
     assert [row["Name"] for row in both.json if row["Name"] == "far"] == ["far"]
+
+
+def test_an_image_is_made_at_two_sites_with_the_same_data(lab: Any, tmp_path: Path) -> None:
+    data = b"".join(hashlib.sha256(bytes([number % 256])).digest() for number in range(1 << 16))
+    (tmp_path / "up.img").write_bytes(data)
+    id_, scope = str(uuid.uuid4()), "{glance: Paris&Corte}"
+    made = lab.openstack(
+        *("image", "create", "everywhere", "--id", id_, "--file", str(tmp_path / "up.img"), "--disk-format", "raw"),
+        *("-f", "json", "--scope", scope),
+    )
+    assert made.code == 0, made.stderr
+    for site in ("Paris", "Corte"):
+        assert made.calls(f"glance@{site}", method="PUT") == [f"/v2/images/{id_}/file"]
+        there = lab.openstack("image", "show", id_, "-f", "json", cloud=f"{site}-alice").json
+        assert (there["status"], there["size"]) == ("active", len(data))
+        assert there["checksum"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
+        saved = lab.openstack("image", "save", id_, "--file", str(tmp_path / site), cloud=f"{site}-alice")
+        assert saved.code == 0, saved.stderr
+        assert (tmp_path / site).read_bytes() == data
+    deleted = lab.openstack("image", "delete", id_, "--scope", scope)
+    assert deleted.code == 0, deleted.stderr
