@@ -123,8 +123,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
         Pages(topology, lasting.ledger), Replicas(lasting.ledger),
     )  # fmt: skip
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
-    first_time = lasting.ledger.first_time if lasting.several else None
-    peers = Peers(topology, here, keys.get, lasting.seen, first_time)
+    peers = Peers(topology, here, keys.get, lasting.seen, lasting.ledger.first_time, lasting.several)
     opened = {door.address: door for door in doors(site, vocabulary)}
     headerless = Headerless(topology, here, vocabulary)
     return House(

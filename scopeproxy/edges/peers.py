@@ -11,13 +11,16 @@ from scopeproxy.model.messages import Headers, header
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.signing import SIGNATURE, WINDOW, NonceMemory, verify
 
-# Of a signature and when it may be forgotten: whether no other process of this site has honoured it.
+# Of a signature and when it may be forgotten: whether no process of this site, before or now, has honoured it.
 FirstTime = Callable[[str, float], Awaitable[bool]]
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Peers:
-    """Checks signatures for one site.  `key_of`: the key shared with a site; `first_time`: where several processes
-    serve the site, because `seen` is the memory of one."""
+    """Checks signatures for one site.  `key_of`: the key shared with a site; `seen`: the memory of this process;
+    `first_time`: that of all processes, also of those before a restart.  It is asked for writes, and for every call
+    where several processes serve the site: a read that is done twice changes nothing."""
 
     def __init__(
         self,
@@ -25,11 +28,12 @@ class Peers:
         here: str,
         key_of: Callable[[str], bytes | None],
         seen: NonceMemory,
-        first_time: FirstTime | None = None,
+        first_time: FirstTime,
+        several: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._key_of, self._seen, self._now = topology, here, key_of, seen, now
-        self._first_time = first_time
+        self._first_time, self._several = first_time, several
         self._settings = topology.sites[here].proxy
 
     async def sender(self, method: str, target: str, service: str, headers: Headers) -> str | None:
@@ -40,7 +44,7 @@ class Peers:
         hop = hop_of(headers, self._here, service)
         now = self._now()
         site = verify(self._trusted_key, method, target, hop, signature, now, self._seen)
-        if self._first_time is not None:
+        if self._several or method not in _READS:
             mac = signature.rpartition("mac=")[2]
             # The date in it may be a window ahead of our clock, and is honoured for one more.
             if not await self._first_time(mac, now + 2 * WINDOW):

@@ -16,15 +16,27 @@ KEY, NOW = b"k" * 32, 1_000_000.0
 HEADERS = (("Host", "h"), ("X-Scope", "docs: Paris"), ("X-Forwarded-Host", "h"))
 
 
-def peers(trust=("*",), first_time=None, seen=None):
+def remembering():
+    """What a ledger does, and what it holds."""
+    ledger = {}
+
+    async def first_time(mac, expires):
+        return ledger.setdefault(mac, expires) is expires
+
+    return ledger, first_time
+
+
+def peers(trust=("*",), first_time=None, seen=None, several=False):
     sites = {name: Site(name, name, {}, proxy=ProxySettings(trust=trust)) for name in ("Paris", "Corte")}
     keys = {"Corte": KEY}
-    return Peers(Topology(sites), "Paris", keys.get, seen or NonceMemory(), first_time, lambda: NOW)
+    return Peers(
+        Topology(sites), "Paris", keys.get, seen or NonceMemory(), first_time or remembering()[1], several, lambda: NOW
+    )
 
 
-def signed(site="Corte", key=KEY, target="/x", nonce="0" * 32):
+def signed(site="Corte", key=KEY, target="/x", nonce="0" * 32, method="GET"):
     hop = replace(hop_of(HEADERS, "Paris", "docs"), site=site)
-    return (*HEADERS, (SIGNATURE, sign(key, "GET", target, hop, NOW, nonce)))
+    return (*HEADERS, (SIGNATURE, sign(key, method, target, hop, NOW, nonce)))
 
 
 async def test_who_signed_is_known():
@@ -65,12 +77,8 @@ async def test_a_call_is_honoured_once():
 
 
 async def test_a_call_is_honoured_once_by_all_processes_of_a_site_together():
-    ledger = {}
-
-    async def first_time(mac, expires):
-        return ledger.setdefault(mac, expires) is expires
-
-    one, other = peers(first_time=first_time), peers(first_time=first_time)
+    ledger, first_time = remembering()
+    one, other = peers(first_time=first_time, several=True), peers(first_time=first_time, several=True)
     headers = signed()
     assert await one.sender("GET", "/x", "docs", headers) == "Corte"
     with pytest.raises(Forbidden, match="replayed"):
@@ -78,9 +86,17 @@ async def test_a_call_is_honoured_once_by_all_processes_of_a_site_together():
     assert list(ledger.values()) == [NOW + 2 * WINDOW]
 
 
+async def test_a_write_is_honoured_once_also_by_the_process_after_a_restart():
+    _, first_time = remembering()
+    headers = signed(method="POST")
+    assert await peers(first_time=first_time).sender("POST", "/x", "docs", headers) == "Corte"
+    with pytest.raises(Forbidden, match="replayed"):
+        await peers(first_time=first_time).sender("POST", "/x", "docs", headers)
+
+
 async def test_what_nobody_proved_is_not_remembered():
     async def first_time(mac, expires):
         raise AssertionError(mac)
 
     with pytest.raises(Forbidden):
-        await peers(first_time=first_time).sender("GET", "/y", "docs", signed())
+        await peers(first_time=first_time, several=True).sender("GET", "/y", "docs", signed())
