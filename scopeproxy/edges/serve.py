@@ -44,6 +44,8 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # Of every start it tells which database it found.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     _raise_limit_of_files()
     seen = _stamp(path)
     topology = load(path)
