@@ -31,6 +31,10 @@ _AT_ONCE = 512 * 1024
 # well, but a delete that was done, and is repeated, answers 404: `|` would go on and delete at the next site too.
 _REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
 
+# Seconds that `100 Continue` is waited for.  Some servers never say it: then the body goes all the same, as it would
+# from a client (RFC 9110, section 10.1.1).
+_EXPECTING = 2.0
+
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -100,6 +104,8 @@ class Forwarder:
             return Unreached(outgoing.site, patience.connected, patience.broken or _why(error))
         finally:
             patience.timer = None
+            if patience.expecting is not None:
+                patience.expecting.cancel()
         headers = tuple(
             (name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in response.raw_headers
         )
@@ -160,7 +166,7 @@ class _Patience:
     """How long one request may still take.  A body on its way earns more time with each chunk that gets through.
 
     `target` and `headers`: what it must have, to the letter; `connected`: whether anything may have been sent;
-    `broken`: how the client's body broke off, if it did.
+    `broken`: how the client's body broke off, if it did; `expecting`: what will send the body without being asked to.
     """
 
     def __init__(self, outgoing: Outgoing) -> None:
@@ -168,6 +174,7 @@ class _Patience:
         self._deadline, self._answer = outgoing.deadline, outgoing.timeouts.answer
         self.target, self.headers = outgoing.root.path + outgoing.target, outgoing.headers
         self.timer: asyncio.Timeout | None = None
+        self.expecting: asyncio.TimerHandle | None = None
         self.connected = False
         self.broken = ""
 
@@ -220,7 +227,15 @@ class _ExactRequest(aiohttp.ClientRequest):
         patience = _current.get()
         patience.connected = True
         self.url = _ExactUrl(self.url, patience.target)  # type: ignore[assignment]
+        asked = self._continue
+        if asked is not None:
+            patience.expecting = self.loop.call_later(_EXPECTING, _go_on, asked)
         return await super().send(conn)
+
+
+def _go_on(asked: asyncio.Future[bool]) -> None:
+    if not asked.done():
+        asked.set_result(True)
 
 
 class _ExactUrl:

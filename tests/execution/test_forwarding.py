@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from scopeproxy.execution import forwarding
 from scopeproxy.execution.bodies import Kept, Once
 from scopeproxy.execution.forwarding import Forwarder, Outgoing
 from scopeproxy.execution.reading import collect, discard
@@ -213,6 +214,21 @@ async def test_a_refusal_instead_of_100_continue_is_the_answer_and_no_body_is_ta
         reply = await ask(forwarder, server, "PUT", headers=headers, body=body)
     assert (reply.status, reply.body) == (413, b"no")
     assert body.replayable
+
+
+async def test_a_service_that_never_says_100_continue_gets_the_body_all_the_same(forwarder, monkeypatch):
+    """Seen as "no answer within 60 s", where the same client did well without a proxy."""
+    monkeypatch.setattr(forwarding, "_EXPECTING", 0.02)
+
+    async def script(server, reader, writer):
+        await server.head(reader)
+        assert await reader.readexactly(3) == b"abc"
+        writer.write(OK)
+
+    async with Server(script) as server:
+        headers = (("Content-Length", "3"), ("Expect", "100-continue"))
+        reply = await ask(forwarder, server, "PUT", headers=headers, body=Once(chunks(b"abc"), 3))
+    assert reply.status == 200
 
 
 async def test_an_answer_may_begin_before_the_body_has_ended(forwarder):

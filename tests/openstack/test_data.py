@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,3 +134,79 @@ def test_an_upload_of_another_size_than_announced_is_refused_there(cloud: Cloud,
         assert (refused.status, refused.headers["X-Scope-Sites"]) == (400, "Corte=400")
         assert "expected 2000 bytes, got 1000" in refused.text
         assert cloud.call("GET", f"glance:{path}", token=token, scope=scope).json["status"] == "queued"
+
+
+# ---- to several sites at once
+
+BOTH = "{glance: Paris&Corte}"
+
+
+@contextmanager
+def an_image_at_both(cloud: Cloud, name: str, entry: str = "Paris") -> Iterator[tuple[str, str]]:
+    """A token, and the path of an image that waits for its data at both sites, by the same id."""
+    token, id_ = cloud.token(entry, scope=BOTH), str(uuid.uuid4())
+    new = {"name": name, "id": id_, **_NEW}
+    made = cloud.call("POST", "glance:/v2/images", at=entry, token=token, scope=BOTH, json=new)
+    assert made.status == 201, made.text
+    yield token, f"/v2/images/{id_}"
+    deleted = cloud.call("DELETE", f"glance:/v2/images/{id_}", at=entry, token=token, scope=BOTH)
+    assert deleted.status == 204, deleted.text
+
+
+def shown(cloud: Cloud, path: str, site: str) -> tuple[str, int | None, str | None]:
+    """Status, size and checksum of an image at a site."""
+    image = cloud.call("GET", f"glance:{path}", at=site, token=cloud.token(site)).json
+    return image["status"], image["size"], image["os_hash_value"]
+
+
+@pytest.mark.parametrize("entry", ["Paris", "Corte"])
+def test_much_data_goes_to_two_sites_at_once(cloud: Cloud, name: str, entry: str) -> None:
+    size = (200 if cloud.real else 64) * MIB
+    with an_image_at_both(cloud, name, entry) as (token, path), in_bounded_memory(cloud, "Paris", "Corte"):
+        file = f"glance:{path}/file"
+        sent = cloud.call("PUT", file, at=entry, token=token, scope=BOTH, headers=_OCTETS, data=blocks(size))
+        assert (sent.status, sent.headers["X-Scope-Sites"]) == (204, "Paris=204, Corte=204"), sent.text
+        assert {shown(cloud, path, site) for site in ("Paris", "Corte")} == {("active", size, checksum(size))}
+
+
+def test_an_image_with_data_is_made_at_two_sites_by_one_command(cloud: Cloud, name: str, tmp_path: Path) -> None:
+    file, id_ = tmp_path / "data", str(uuid.uuid4())
+    file.write_bytes(b"".join(blocks(8 * MIB)))
+    words = ("image", "create", name, "--id", id_, "--file", str(file), "--disk-format", "raw")
+    made = cloud.openstack(*words, "-f", "json", scope=BOTH)
+    assert made.code == 0, made.stderr
+    expected = ("active", 8 * MIB, checksum(8 * MIB))
+    assert {shown(cloud, f"/v2/images/{id_}", site) for site in ("Paris", "Corte")} == {expected}
+    for site in ("Paris", "Corte"):
+        saved = cloud.openstack("image", "save", id_, "--file", str(tmp_path / site), at=site)
+        assert saved.code == 0, saved.stderr
+        assert (tmp_path / site).read_bytes() == file.read_bytes()
+    deleted = cloud.openstack("image", "delete", id_, scope=BOTH)
+    assert deleted.code == 0, deleted.stderr
+
+
+def test_a_client_that_waits_to_be_asked_for_the_data_is_asked(cloud: Cloud, name: str) -> None:
+    with an_image_at_both(cloud, name) as (token, path):
+        front = urlsplit(cloud.front("Paris", "glance"))
+        with socket.create_connection((front.hostname, front.port or 80), timeout=3 * cloud.patience) as client:
+            head = (
+                f"PUT {path}/file HTTP/1.1\r\nHost: {front.netloc}\r\nX-Auth-Token: {token}\r\nX-Scope: {BOTH}\r\n"
+                f"Content-Type: application/octet-stream\r\nContent-Length: {MIB}\r\nExpect: 100-continue\r\n\r\n"
+            )
+            client.sendall(head.encode())
+            assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.sendall(b"".join(blocks(MIB)))
+            assert client.recv(100).startswith(b"HTTP/1.1 204 ")
+        assert {shown(cloud, path, site) for site in ("Paris", "Corte")} == {("active", MIB, checksum(MIB))}
+
+
+def test_a_site_that_has_data_already_is_named_and_the_other_takes_them(cloud: Cloud, name: str) -> None:
+    with an_image_at_both(cloud, name) as (token, path):
+        file, data = f"glance:{path}/file", b"".join(blocks(4 * MIB))
+        there = cloud.token("Corte")
+        assert cloud.call("PUT", file, at="Corte", token=there, headers=_OCTETS, data=b"old").status == 204
+        sent = cloud.call("PUT", file, token=token, scope=BOTH, headers=_OCTETS, data=data)
+        assert (sent.status, sent.headers["X-Scope-Sites"]) == (409, "Paris=204, Corte=409")
+        assert "Paris: done 204; Corte: answered 409" in sent.text
+        assert shown(cloud, path, "Paris") == ("active", 4 * MIB, checksum(4 * MIB))
+        assert shown(cloud, path, "Corte")[:2] == ("active", 3)
