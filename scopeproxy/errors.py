@@ -50,6 +50,12 @@ class BadCollaboration(CallerError):
     """Two services of different sites were asked to work together in a way that cannot work."""
 
 
+class Outdated(CallerError):
+    """A condition of the request does not hold: what it was made by is not what the sites have (If-Match)."""
+
+    status = 412
+
+
 class TooLarge(CallerError):
     """A body or header is over its limit."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from scopeproxy.errors import CallerError, LoopDetected, NotYet, ScopeProxyError, SiteFailure
+from scopeproxy.errors import CallerError, LoopDetected, ScopeProxyError, SiteFailure
 from scopeproxy.execution.bodies import hold
 from scopeproxy.execution.calling import Calling, is_data
 from scopeproxy.execution.carrying import Carriers, Found
@@ -35,19 +35,14 @@ from scopeproxy.lang.wire import Options, parse_options
 from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
+from scopeproxy.planning import conditions
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.intent import Kind, classify
-from scopeproxy.planning.plan import Call, Plan, Work, sites_in
+from scopeproxy.planning.plan import Call, Plan, Work, always_in, sites_in
 from scopeproxy.planning.planner import MAX_HOPS, check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.rules import spread, substrates
 from scopeproxy.planning.selectors import expand
-
-# What a merge cannot honour yet: a tag of one site's answer says nothing of the merged one.
-_CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range")
-
-# Without these a write would go ahead, where the client said that it must not.
-_PRECONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 
 
 class Journey:
@@ -182,16 +177,21 @@ class Journey:
             work = replace(work, options=replace(work.options, timeout=left))
         several = spread(where(work))
         if several and work.intent.writes:
-            _check_unconditional(work.request)
+            conditions.check(work.request, always_in(plan))
             await self._calling.check_tokens(sites_in(plan), work.request.service, found, travel.deadline)
             await self._served.check(work, where(work), found, travel)
         bodies = await supply(work.request, plan, self._settings)
-        conditions = _CONDITIONS if several and work.intent.kind is not Kind.DOWNLOAD else ()
+        # A read's conditions are about the answer of all, which is not made yet.
+        merges = several and not work.intent.writes and work.intent.kind is not Kind.DOWNLOAD
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
                 return await self._calling.call(call, found, self._afterwards(travel), work.intent)
-            return await bodies.send(replace(call, request=call.request.without(*conditions)), make)
+            of_site = conditions.for_site(call.request, call.site)
+            request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
+            if request is None:
+                return Unreached(call.site, False, "not asked: If-Match holds the tag of an answer without it")
+            return await bodies.send(replace(call, request=request), make)
 
         async def make(call: Call) -> Outcome:
             return await self._calling.call(call, found, travel, work.intent)
@@ -204,6 +204,8 @@ class Journey:
                 self._metrics.uploads_left_behind.labels(site, work.request.service).inc()
         self._learn(work, plan, caller, result)
         await self._replicas.note(work, plan, result)
+        if merges and result.reply is not None:
+            return replace(result, reply=conditions.evaluated(work.request, result.reply))
         return result
 
     def _afterwards(self, travel: Travel) -> Travel:
@@ -291,15 +293,6 @@ class Journey:
 
 def _project(caller: Identity | None) -> str:
     return (caller.project_id or caller.user_id) if caller else ""
-
-
-def _check_unconditional(request: Request) -> None:
-    found = next((name for name in _PRECONDITIONS if request.header(name) is not None), None)
-    if found is not None:
-        raise NotYet(
-            f"scope: {found} holds at one site only, and conditional writes at several are not built yet: "
-            f"leave it out, or bind {request.service} to a single site"
-        )
 
 
 def _own_ids(caller: Identity | None) -> frozenset[str]:

@@ -6,11 +6,13 @@ Lists are joining.py's, figures totals.py's; what writes came to is in writes.py
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from scopeproxy.errors import NotYet
 from scopeproxy.model.messages import Outcome, Reply, Request
 from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
+from scopeproxy.planning.conditions import tagged
 from scopeproxy.planning.created import created_id
 from scopeproxy.planning.discovery import intersect, tells_versions
 from scopeproxy.planning.intent import Intent, Kind
@@ -52,7 +54,13 @@ def merge(
     if len({outcome.site for outcome in outcomes}) > 1:
         require_mergeable(request, intent)
     answers = Answers(request, intent, tuple(outcomes), strict, shape, turn)
-    return MERGES.get(intent.kind, _union)(answers)
+    merged = MERGES.get(intent.kind, _union)(answers)
+    if len(outcomes) < 2 or intent.kind is Kind.DOWNLOAD or request.service == "object-store":
+        # The tags of data are checksums: those of one site are those of all.
+        return merged
+    # A page, and a sum, depend on more than on what their sites' tags stand for.
+    stands = turn is None and intent.kind not in (Kind.TOTALS, Kind.DISCOVERY)
+    return replace(merged, reply=tagged(merged.reply, outcomes if stands else ()))
 
 
 def require_mergeable(request: Request, intent: Intent) -> None:

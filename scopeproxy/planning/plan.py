@@ -110,3 +110,14 @@ def spreads(plan: Plan) -> bool:
 def goes_everywhere(plan: Plan) -> bool:
     """Whether it asks all of its sites, and all at once: nothing depends on what another one answers."""
     return isinstance(plan, AllOf) and all(isinstance(part, Call) or goes_everywhere(part) for part in plan.plans)
+
+
+def always_in(plan: Plan) -> tuple[str, ...]:
+    """The sites that it calls whatever any of them is found to have, in written order."""
+    match plan:
+        case Call(site):
+            return (site,)
+        case AllOf(plans):
+            return tuple(dict.fromkeys(site for part in plans for site in always_in(part)))
+        case FirstOf() | Refuse():
+            return ()

@@ -327,6 +327,27 @@ def test_a_sum_without_a_site_says_so_and_one_of_nothing_is_none() -> None:
         combine("compute", "GET /v2.1/limits", Unreached("Paris", False, "down"), DOWN)
 
 
+# ---- tags
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "tag"),
+    [
+        ("docs", "GET /notes/n", "scope:"),
+        ("docs", "PUT /notes/n", "scope:"),
+        ("image", "GET /v2/images/n/file", '"a"'),
+        ("object-store", "HEAD /v1/AUTH_p/c/o", '"a"'),
+        ("compute", "GET /v2.1/limits", "None"),
+    ],
+)
+def test_the_tag_of_a_common_answer_is_of_all_and_that_of_data_stays(service: str, line: str, tag: str) -> None:
+    replies = [
+        Reply(site, 200, (("ETag", value),), b'{"a": {}}') for site, value in (("Paris", '"a"'), ("Corte", '"b"'))
+    ]
+    assert tag in str(combine(service, line, *replies).reply.header("ETag"))
+    assert combine("docs", "GET /notes/n", replies[0]).reply.header("ETag") == '"a"'
+
+
 # ---- what is not built yet
 
 

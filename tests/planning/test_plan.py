@@ -6,7 +6,18 @@ import pytest
 
 from scopeproxy.errors import CallerError
 from scopeproxy.model.messages import Request
-from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, calls_of, goes_everywhere, sites_in, spreads
+from scopeproxy.planning.plan import (
+    AllOf,
+    Call,
+    FirstOf,
+    Plan,
+    Refuse,
+    always_in,
+    calls_of,
+    goes_everywhere,
+    sites_in,
+    spreads,
+)
 
 REQUEST = Request("image", "GET", "/v2/images")
 A, B, C = (Call(site, REQUEST) for site in ("Paris", "Corte", "Lyon"))
@@ -47,3 +58,8 @@ def test_a_plan_tells_whether_several_sites_are_asked_at_once_and_whether_all_ar
     plan: Plan, several: bool, everywhere: bool
 ) -> None:
     assert (spreads(plan), goes_everywhere(plan)) == (several, everywhere)
+
+
+def test_alternatives_are_not_always_called() -> None:
+    assert always_in(AllOf((A, FirstOf((B, C)), AllOf((C, A))))) == ("Paris", "Lyon")
+    assert always_in(Refuse(CallerError("no"))) == always_in(FirstOf((A, B))) == ()
