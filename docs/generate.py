@@ -24,7 +24,7 @@ from scopeproxy.lang.vocabulary import Vocabulary, openstack_services
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
-from scopeproxy.planning import merging, references, rules, verdicts
+from scopeproxy.planning import merging, natural_keys, reference_fields, rules, verdicts
 from scopeproxy.planning.intent import GENERAL, ROWS, Kind, classify
 from scopeproxy.planning.items import NATURAL
 from scopeproxy.planning.plan import AllOf, Refuse, Work
@@ -194,7 +194,7 @@ def negotiated() -> str:
 
 def references_table() -> str:
     told: dict[tuple[str, str, str], list[str]] = {}
-    for service, collection, field, to_service, to_collection in references.BODIES:
+    for service, collection, field, to_service, to_collection in reference_fields.BODIES:
         to = f"{to_service} {to_collection}" if to_service else "by its `source_type`"
         told.setdefault((_any(service), _any(collection), to), []).append(field)
     rows = [(service, collection, code(fields), to) for (service, collection, to), fields in told.items()]
@@ -207,9 +207,26 @@ def _any(name: str) -> str:
 
 def queries_table() -> str:
     rows = [
-        (service, collection, f"`?{key}=`", f"{to} {of}") for service, collection, key, to, of in references.QUERIES
+        (service, collection, f"`?{key}=`", f"{to} {of}")
+        for service, collection, key, to, of in reference_fields.QUERIES
     ]
     return table(("service", "collection", "filter", "names one of"), rows)
+
+
+def paths_table() -> str:
+    rows = [(service, f"`{part}/*`", f"{to} {of}") for service, part, to, of in reference_fields.PATHS]
+    related = [
+        (service, " ".join(f"`{part}/*`" for part in sorted(parts)), "several in one path: each its own")
+        for service, parts in reference_fields.RELATIONS.items()
+    ]
+    return table(("service", "part of the path", "names one of"), (*rows, *related))
+
+
+def names_table() -> str:
+    told: dict[str, list[str]] = {}
+    for one in natural_keys.NAMINGS.values():
+        told.setdefault(one.service, []).append(f"{one.collection}{' (default domain)' if one.of_domain else ''}")
+    return table(("service", "found by name"), [(service, ", ".join(names)) for service, names in told.items()])
 
 
 def collaborations() -> str:
@@ -396,6 +413,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "negotiated": negotiated,
     "references": references_table,
     "queries": queries_table,
+    "paths": paths_table,
+    "names": names_table,
     "collaborations": collaborations,
     "lonely": lonely,
     "services": services_table,

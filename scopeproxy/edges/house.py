@@ -39,6 +39,7 @@ from scopeproxy.execution.tokens.shared import SharedStrategy
 from scopeproxy.execution.tokens.signing_in import SignIn
 from scopeproxy.execution.tokens.validation import Validator
 from scopeproxy.execution.tokens.vouching import Vouching
+from scopeproxy.execution.translating import Translating
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.model.messages import Outcome, Request
@@ -117,10 +118,11 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     identity = IdentityCalls(
         topology, here, delivery, carriers, issuers, validator, sign_in, broker, revocation, foreign, published
     )
+    replicas = Replicas(lasting.ledger)
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
-        Pages(topology, lasting.ledger), Replicas(lasting.ledger),
+        Pages(topology, lasting.ledger, replicas), replicas, Translating(topology, replicas),
     )  # fmt: skip
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
     peers = Peers(topology, here, keys.get, lasting.seen, lasting.ledger.first_time, lasting.several)

@@ -28,6 +28,8 @@ from scopeproxy.execution.served import Served
 from scopeproxy.execution.supply import supply
 from scopeproxy.execution.telling import Arrival as Arrival
 from scopeproxy.execution.telling import Story, Telling, mistake_of
+from scopeproxy.execution.together import together
+from scopeproxy.execution.translating import Asker, Translating
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.scope import At, Scope
 from scopeproxy.lang.vocabulary import Vocabulary
@@ -38,7 +40,7 @@ from scopeproxy.model.topology import Topology
 from scopeproxy.planning import conditions
 from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.intent import Kind, classify
-from scopeproxy.planning.plan import Call, Plan, Work, always_in, sites_in
+from scopeproxy.planning.plan import Call, Plan, Work, always_in, calls_of, sites_in
 from scopeproxy.planning.planner import MAX_HOPS, check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.rules import spread, substrates
@@ -64,12 +66,14 @@ class Journey:
         affinity: Affinity,
         pages: Pages,
         replicas: Replicas,
+        translating: Translating,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
         self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
         self._affinity, self._pages, self._replicas = affinity, pages, replicas
+        self._translating = translating
         self._telling = Telling(topology, here, metrics, records, now)
         self._settings = topology.sites[here].proxy
 
@@ -153,6 +157,8 @@ class Journey:
         caller = await self._caller(work, found, deadline)
         story.project = caller.project_id if caller else None
         work = self._with_affinity(work, caller)
+        if arrival.peer is None:
+            work = await self._translating.by_sets(work)
         work = await self._pages.turn(
             work, _project(caller), self._root(work, travel), partial(self._ask, work, found, travel)
         )
@@ -170,6 +176,18 @@ class Journey:
     async def _ask(self, work: Work, found: Found, travel: Travel, call: Call) -> Outcome:
         return await self._calling.call(call, found, travel, work.intent)
 
+    def _asker(self, found: Found, travel: Travel, caller: Identity | None) -> Asker:
+        """Asks the sites what things are called there, with what the caller may see."""
+
+        async def ask(call: Call) -> Outcome:
+            request = call.request
+            if found.token is not None:
+                request = request.with_header("X-Auth-Token", found.token.value)
+            whose = replace(found, request=request)
+            return await self._calling.call(replace(call, request=request), whose, travel, classify(request))
+
+        return Asker(ask, (caller.project_id if caller else None) or "", travel.deadline)
+
     async def _run(self, work: Work, plan: Plan, found: Found, travel: Travel, caller: Identity | None) -> Result:
         if travel.deadline is not None:
             # What is left: who calls was asked already.
@@ -180,6 +198,14 @@ class Journey:
             conditions.check(work.request, always_in(plan))
             await self._calling.check_tokens(sites_in(plan), work.request.service, found, travel.deadline)
             await self._served.check(work, where(work), found, travel)
+        asker, ready = self._asker(found, travel, caller), dict[str, Call | Unreached]()
+
+        async def resolve(call: Call) -> None:
+            ready[call.site] = await self._translating.resolved(call, work, asker)
+
+        if several and work.intent.writes:
+            # Before anything is done anywhere.
+            await together(resolve(call) for call in calls_of(plan) if call.missing)
         bodies = await supply(work.request, plan, self._settings)
         # A read's conditions are about the answer of all, which is not made yet.
         merges = several and not work.intent.writes and work.intent.kind is not Kind.DOWNLOAD
@@ -187,6 +213,11 @@ class Journey:
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
                 return await self._calling.call(call, found, self._afterwards(travel), work.intent)
+            if call.missing:
+                resolved = ready.get(call.site) or await self._translating.resolved(call, work, asker)
+                if isinstance(resolved, Unreached):
+                    return resolved
+                call = resolved
             of_site = conditions.for_site(call.request, call.site)
             request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
             if request is None:
@@ -197,13 +228,22 @@ class Journey:
             return await self._calling.call(call, found, travel, work.intent)
 
         try:
-            result = await run(work, plan, forward, self._health.believed_down, self._settings.limits.merged_body)
+            result = await run(
+                work,
+                plan,
+                forward,
+                self._health.believed_down,
+                self._settings.limits.merged_body,
+                self._replicas.of,
+            )
         finally:
             bodies.close()
             for site in bodies.left_behind:
                 self._metrics.uploads_left_behind.labels(site, work.request.service).inc()
         self._learn(work, plan, caller, result)
         await self._replicas.note(work, plan, result)
+        if work.intent.kind is not Kind.CREATE and work.replicas:
+            result = replace(result, replicas=work.replicas)
         if merges and result.reply is not None:
             return replace(result, reply=conditions.evaluated(work.request, result.reply))
         return result

@@ -10,6 +10,7 @@ from scopeproxy.errors import CallerError, SiteFailure
 from scopeproxy.execution.asking import Forward
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import discard
+from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.together import together
 from scopeproxy.lang.scope import At, all_of, sites_of
 from scopeproxy.model.messages import Outcome, Reply, Unreached
@@ -44,8 +45,10 @@ _UNKNOWN = (400, 404)
 class Pages:
     """The pages of one site's clients."""
 
-    def __init__(self, topology: Topology, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
-        self._topology, self._ledger, self._now = topology, ledger, now
+    def __init__(
+        self, topology: Topology, ledger: Ledger, replicas: Replicas, now: Callable[[], float] = time.time
+    ) -> None:
+        self._topology, self._ledger, self._replicas, self._now = topology, ledger, replicas, now
 
     async def turn(self, work: Work, owner: str, root: str, ask: Forward) -> Work:
         """The work with the page that it wants, if it wants one of several sites' list.
@@ -56,11 +59,17 @@ class Pages:
         paging = wanted(work.request) if work.intent.kind is Kind.LIST and spread(where(work)) else None
         if paging is None:
             return work
-        if paging.marker is None or is_whole(work.request, work.intent):
-            return replace(work, turn=Turn(paging, (), root))
+        whole = is_whole(work.request, work.intent) or await self._counts_replicas(work)
+        if paging.marker is None or whole:
+            return replace(work, turn=Turn(paging, (), root, whole))
         kept = await self._ledger.page(cursor_key(owner, work.request, str(where(work)), paging))
         positions = await self._searched(work, paging, ask) if kept is None else read_positions(kept)
         return replace(work, turn=Turn(paging, positions, root))
+
+    async def _counts_replicas(self, work: Work) -> bool:
+        """Whether something in the list may be at several sites, and count once."""
+        collection = work.intent.beneath.rpartition("/")[2] or work.intent.collection
+        return await self._replicas.any_of_kind(work.request.service, collection, sites_of(where(work)))
 
     async def keep(self, work: Work, owner: str, turned: Turned | None) -> None:
         """Remember how far the page was told, before the client is given it."""

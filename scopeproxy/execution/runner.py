@@ -6,7 +6,7 @@ for one request, whatever the expression, and a failing site is a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -19,11 +19,22 @@ from scopeproxy.execution.undoing import UNDONE, Undoing
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning import merging, verdicts
 from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.items import NO_SETS, Sets
+from scopeproxy.planning.joining import ids_listed
 from scopeproxy.planning.paging import Turned
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work, calls_of, sites_in
 from scopeproxy.planning.verdicts import Verdict
 
 BelievedDown = Callable[[str], bool]
+
+# Of a service, ids and a collection of it: those ids that are replicas, each with all of its set by site.
+SetsOf = Callable[[str, Iterable[str], str | None], Awaitable[Sets]]
+
+
+async def no_sets(service: str, ids: Iterable[str], collection: str | None) -> Sets:
+    """Nothing is known to be a replica."""
+    return NO_SETS
+
 
 # On these clients repeat a call by themselves; what was done at one site only would then be done there twice.
 _REPEATED_ON = frozenset({401, 408, 429, 503})
@@ -63,11 +74,13 @@ async def run(
     forward: Forward,
     believed_down: BelievedDown = lambda site: False,
     body_limit: int = 64 * 1024 * 1024,
+    sets_of: SetsOf = no_sets,
 ) -> Result:
-    """Carry out the plan.  `forward` makes one call; `body_limit`: bytes of a site's answer that a merge may hold."""
+    """Carry out the plan.  `forward` makes one call; `body_limit`: bytes of a site's answer that a merge may hold;
+    `sets_of`: what is known of replicas."""
     if isinstance(plan, Refuse):
         return Result(None, plan.error)
-    conversation = _Conversation(work, plan, forward, believed_down, body_limit)
+    conversation = _Conversation(work, plan, forward, believed_down, body_limit, sets_of)
     try:
         return await conversation.hold()
     except BaseException as error:
@@ -78,8 +91,16 @@ async def run(
 class _Conversation:
     """What was said with the sites for one request: who was asked, what came, and what has to be undone."""
 
-    def __init__(self, work: Work, plan: Plan, forward: Forward, believed_down: BelievedDown, body_limit: int) -> None:
-        self._work, self._plan, self._believed_down = work, plan, believed_down
+    def __init__(
+        self,
+        work: Work,
+        plan: Plan,
+        forward: Forward,
+        believed_down: BelievedDown,
+        body_limit: int,
+        sets_of: SetsOf,
+    ) -> None:
+        self._work, self._plan, self._believed_down, self._sets_of = work, plan, believed_down, sets_of
         self._asking = Asking(work, forward, body_limit)
         self._undoing = Undoing(work, self._asking, body_limit)
         self._comparing = Comparing(work, self._asking, body_limit)
@@ -185,7 +206,7 @@ class _Conversation:
         branches = await together(
             self._evaluate(part, Take.ALL, others) for part, others in zip(plans, beside, strict=True)
         )
-        merged = self._merged(branches)
+        merged = self._merged(branches, await self._sets_in(branches))
         if merged.verdict is Verdict.DONE:
             return await self._compared(merged, plans)
         if self._work.intent.writes and any(map(_succeeded, merged.parts)):
@@ -207,14 +228,22 @@ class _Conversation:
     def _failed_of(self, branch: _Branch) -> tuple[Outcome, ...]:
         return tuple(part for part in branch.parts if self._judge(part) is not Verdict.DONE)
 
-    def _merged(self, branches: Sequence[_Branch]) -> _Branch:
+    async def _sets_in(self, branches: Sequence[_Branch]) -> Sets:
+        """What of the lists that came is a replica."""
+        work = self._work
+        if work.intent.kind is not Kind.LIST:
+            return NO_SETS
+        ids = ids_listed([part for branch in branches for part in branch.parts], work.intent)
+        return await self._sets_of(work.request.service, ids, None if work.intent.beneath else work.intent.collection)
+
+    def _merged(self, branches: Sequence[_Branch], sets: Sets) -> _Branch:
         work = self._work
         parts = _unique(part for branch in branches for part in branch.parts)
         failed = Verdict.NEXT if all(branch.verdict is Verdict.NEXT for branch in branches) else Verdict.STOP
         # A site whose versions could not be had is told when its data are asked for, if it is needed for them.
         strict = work.options.strict and work.intent.kind is not Kind.DISCOVERY
         try:
-            merged = merging.merge(work.request, work.intent, parts, strict, work.shape, work.turn)
+            merged = merging.merge(work.request, work.intent, parts, strict, work.shape, work.turn, sets)
         except SiteFailure as failure:
             return _Branch(failed if work.intent.writes else Verdict.NEXT, failure, parts)
         except ScopeProxyError as refusal:

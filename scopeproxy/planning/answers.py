@@ -10,6 +10,7 @@ from typing import Any
 from scopeproxy.errors import SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request, without
 from scopeproxy.planning.intent import Intent
+from scopeproxy.planning.items import Sets
 from scopeproxy.planning.paging import Turn, Turned
 from scopeproxy.planning.writes import absent, done, what_happened
 
@@ -33,7 +34,8 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is to be merged: the request, and what came, in scope order.  Several replies of a site are its pages."""
+    """What is to be merged: the request, and what came, in scope order.  Several replies of a site are its pages.
+    `sets`: of the ids in lists that are replicas."""
 
     request: Request
     intent: Intent
@@ -41,6 +43,7 @@ class Answers:
     strict: bool = False
     shape: str | None = None
     turn: Turn | None = None
+    sets: Sets = field(default_factory=dict)
 
 
 def complete(answers: Answers, reply: Reply, missing: Mapping[str, str]) -> Merged:

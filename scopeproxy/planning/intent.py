@@ -157,7 +157,7 @@ _NO_FILTERS = _PAGING | {"fields", "with_count", "deleted", "all_tenants", "all_
 
 def classify(request: Request) -> Intent:
     """What this request does."""
-    parts = _parts(request)
+    parts = parts_of(request)
     keys = {key for key, _ in request.query}
     listed = Kind.LIST is (kind := _kind(request, parts))
     named = parts[1:2] if not (listed and parts[1:] == ("detail",)) else ()
@@ -223,7 +223,7 @@ def _asks_for_console(request: Request) -> bool:
     return isinstance(request.json, dict) and not CONSOLE_ACTIONS.isdisjoint(request.json)
 
 
-def _parts(request: Request) -> Parts:
+def parts_of(request: Request) -> Parts:
     """The path's parts below the version, put into pairs of collection and id."""
     parts = segments(request.path, request.service)
     namespace = NAMESPACES.get(request.service)

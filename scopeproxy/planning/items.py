@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from scopeproxy.model.messages import Request
 from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.intent import Intent
+from scopeproxy.planning.paging import Turn
 
 _UUID = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
@@ -62,13 +64,18 @@ NATURAL: dict[tuple[str, str], Natural] = {
 }
 
 
-def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
-    """The keys of an item, for this request: items of two sites that have one in common are the same."""
+# Of an id that is a replica: all of its set, by site.
+Sets = Mapping[str, Mapping[str, str]]
+NO_SETS: Sets = MappingProxyType({})
+
+
+def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[Any, str], Iterator[object]]:
+    """The keys of a site's item, for this request: items of two sites that have one in common are the same."""
     natural = natural_key(request, intent)
     wrapped = _is_wrapped(request, intent)
     ours = request.service in SERVICES
 
-    def keys(item: Any) -> Iterator[object]:
+    def keys(item: Any, site: str) -> Iterator[object]:
         bare = _unwrapped(item) if wrapped else item
         if not isinstance(bare, dict):
             # An application of one's own may well list the same number twice.
@@ -81,6 +88,9 @@ def same(request: Request, intent: Intent) -> Callable[[Any], Iterator[object]]:
             yield ("id", str(id_))
         if natural is not None and (name := natural(bare)) not in (None, ""):
             yield ("name", repr(name))
+        members = sets.get(str(id_), {})
+        if members.get(site) == str(id_):
+            yield ("set", tuple(sorted(members.items())))
 
     return keys
 
@@ -113,15 +123,16 @@ def natural_key(request: Request, intent: Intent) -> Natural | None:
     return natural
 
 
-def is_whole(request: Request, intent: Intent) -> bool:
+def is_whole(request: Request, intent: Intent, turn: Turn | None = None) -> bool:
     """Whether a list is asked for as a whole at every site, and made into pages here.
 
-    What counts once by its name is known only when all is known.  What an application of one's own does with a marker
-    is not ours to guess.
+    What counts once by its name, or as a replica, is known only when all is known.  What an application of one's own
+    does with a marker is not ours to guess.
     """
     service = request.service
     is_paged = service in SERVICES and service not in _UNPAGED and (service, intent.collection) not in _BY_OFFSET
-    return not is_paged or natural_key(request, intent) is not None
+    whole = turn is not None and turn.whole
+    return whole or not is_paged or natural_key(request, intent) is not None
 
 
 def item_id(item: Any, request: Request, intent: Intent) -> str | None:

@@ -32,7 +32,7 @@ def joined(answers: Answers) -> Merged:
     if not listings:
         return nothing(answers, missing)
     first = next(one for one in answers.outcomes if one.site == listings[0].site and isinstance(one, Reply) and one.ok)
-    if answers.turn is not None and not is_whole(answers.request, answers.intent):
+    if answers.turn is not None and not is_whole(answers.request, answers.intent, answers.turn):
         return _page(answers, answers.turn, listings, first, missing)
     items = interleaved(_each_once(listings, answers), order(answers.request))
     if answers.turn is not None:
@@ -52,6 +52,14 @@ def how_many(reply: Reply, intent: Intent) -> int:
     """How many items a page has."""
     found = _listed(reply, intent)
     return len(found.items) if found else 0
+
+
+def ids_listed(outcomes: Sequence[Outcome], intent: Intent) -> tuple[str, ...]:
+    """The ids of the items in the lists of several sites."""
+    lists = (_listed(one, intent) for one in outcomes if isinstance(one, Reply) and one.ok)
+    items = (item for one in lists if one is not None for item in one.items)
+    ids = (item.get("id") or item.get("uuid") for item in items if isinstance(item, dict))
+    return tuple(dict.fromkeys(str(id_) for id_ in ids if id_))
 
 
 def _listed(reply: Reply, intent: Intent) -> Listing | None:
@@ -81,7 +89,7 @@ def _slice(
 
 def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Reply, missing: dict[str, str]) -> Merged:
     """A page of a list of which every site gave what is beyond its own marker."""
-    paging, keys = turn.paging, same(answers.request, answers.intent)
+    paging, keys = turn.paging, same(answers.request, answers.intent, answers.sets)
     id_of = partial(item_id, request=answers.request, intent=answers.intent)
     positions = turn.positions or tuple(Position(site) for site in dict.fromkeys(one.site for one in answers.outcomes))
     marker = {one.site: one.marker for one in positions}
@@ -98,7 +106,7 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
     owners: dict[object, str] = {}
     for part in parts:
         for item in part.items:
-            for key in keys(item):
+            for key in keys(item, part.site):
                 owners.setdefault(key, part.site)
     made = page(
         parts,
@@ -106,7 +114,7 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
         paging,
         order(answers.request),
         id_of,
-        lambda site, item: any(owners[key] != site for key in keys(item)),
+        lambda site, item: any(owners[key] != site for key in keys(item, site)),
     )
     missing = {**{one.site: "failed on an earlier page" for one in turn.positions if one.lost}, **missing}
     items = [marked(item, site, answers.request, answers.intent) for site, item in made.items]
@@ -172,13 +180,13 @@ def _common_key(listings: Sequence[Listing], wanted: str) -> str | None:
 
 def _each_once(listings: Sequence[Listing], answers: Answers) -> list[list[Any]]:
     """Each site's items, less those that an earlier site has as well."""
-    keys = same(answers.request, answers.intent)
+    keys = same(answers.request, answers.intent, answers.sets)
     items: dict[str, list[Any]] = {}
     owners: dict[object, str] = {}
     for one in listings:
         for item in one.items:
             # Only another site's item can be the same: two of one name at one site are two.
-            if {owners.setdefault(key, one.site) for key in keys(item)} <= {one.site}:
+            if {owners.setdefault(key, one.site) for key in keys(item, one.site)} <= {one.site}:
                 shown = marked(item, one.site, answers.request, answers.intent)
                 items.setdefault(one.site, []).append(shown)
     return list(items.values())

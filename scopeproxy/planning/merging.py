@@ -16,6 +16,7 @@ from scopeproxy.planning.conditions import tagged
 from scopeproxy.planning.created import created_id
 from scopeproxy.planning.discovery import intersect, tells_versions
 from scopeproxy.planning.intent import Intent, Kind
+from scopeproxy.planning.items import NO_SETS, Sets
 from scopeproxy.planning.joining import joined
 from scopeproxy.planning.lists import contents, listing, next_page
 from scopeproxy.planning.marks import partial_header, replicas_header, sites_header
@@ -44,16 +45,17 @@ def merge(
     strict: bool = False,
     shape: str | None = None,
     turn: Turn | None = None,
+    sets: Sets = NO_SETS,
 ) -> Merged:
     """One answer out of those of several sites, in scope order; `shape`: of an own service's faults; `turn`: the page
-    of a list that is wanted.
+    of a list that is wanted; `sets`: of the ids in it that are replicas.
 
     Raises SiteFailure where no answer would be honest and NotYet for what is not built yet.  A write which did not
     succeed everywhere comes back as the composed fault (`partial_write`) with the failed sites in `partial`.
     """
     if len({outcome.site for outcome in outcomes}) > 1:
         require_mergeable(request, intent)
-    answers = Answers(request, intent, tuple(outcomes), strict, shape, turn)
+    answers = Answers(request, intent, tuple(outcomes), strict, shape, turn, sets)
     merged = MERGES.get(intent.kind, _union)(answers)
     if len(outcomes) < 2 or intent.kind is Kind.DOWNLOAD or request.service == "object-store":
         # The tags of data are checksums: those of one site are those of all.

@@ -49,11 +49,12 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A page that is to be made: which, from which positions on (none yet: from the start), and the URL of the
-    service's root as the client knows it, for a link to the next."""
+    service's root as the client knows it, for a link to the next; `whole`: it is cut here from what all sites have."""
 
     paging: Paging
     positions: tuple[Position, ...] = ()
     root: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

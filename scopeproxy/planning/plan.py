@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scopeproxy.errors import ScopeProxyError
@@ -10,17 +11,23 @@ from scopeproxy.lang.wire import Options
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import Intent
 from scopeproxy.planning.paging import Turn
+from scopeproxy.planning.references import Reference
+from scopeproxy.planning.translations import Translation
 
 UNSCOPED = Scope()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to its service at one site, with what is left of the scope for what it may cause there."""
+    """One request to its service at one site, with what is left of the scope for what it may cause there.
+
+    `missing`: ids in it which are right elsewhere only, and have to be looked up before it is sent.
+    """
 
     site: str
     request: Request
     scope: Scope = UNSCOPED
+    missing: tuple[Reference, ...] = ()
 
     def __str__(self) -> str:
         return self.site
@@ -65,7 +72,8 @@ class Work:
 
     `entry` is the site whose proxy decides.  `policy`: what becomes of a create that only some sites did; `shape`: of
     the faults of a service of the deployment's own; `prefixes`: paths that links in answers may begin with; `turn`: the
-    page of a list over several sites that is wanted.
+    page of a list over several sites that is wanted; `translations`: by site, the ids of the request as that site has
+    them; `replicas`: by site, the id of what the request is about, where that is known to be several.
     """
 
     request: Request
@@ -78,6 +86,8 @@ class Work:
     shape: str | None = None
     prefixes: tuple[str, ...] = ()
     turn: Turn | None = None
+    translations: Mapping[str, Translation] = field(default_factory=dict)
+    replicas: Mapping[str, str] = field(default_factory=dict)
 
 
 def calls_of(plan: Plan) -> tuple[Call, ...]:

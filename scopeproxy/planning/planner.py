@@ -16,8 +16,9 @@ from scopeproxy.planning.items import is_whole
 from scopeproxy.planning.merging import require_mergeable
 from scopeproxy.planning.paging import Position, at, bare_target, left
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
-from scopeproxy.planning.references import advice, foreign_references
+from scopeproxy.planning.references import foreign_references
 from scopeproxy.planning.rules import narrow_substrates, refuse, spread
+from scopeproxy.planning.translations import translated
 from scopeproxy.planning.versions import Known, nothing_known, refuse_strangers
 
 MAX_HOPS = 8
@@ -93,17 +94,18 @@ def _tree(location: Location, call: Callable[[str], Call]) -> Plan:
 
 
 def _call(work: Work, topology: Topology, own_ids: frozenset[str], site: str) -> Call:
+    known = work.translations.get(site, {})
     foreign = foreign_references(work.request, work.scope, work.entry, site, own_ids)
-    if foreign:
-        raise NotYet(f"scope: {advice(foreign[0], site)}")
-    return Call(site, _turned(work, site), narrowed(work.scope, work.request.service, site, topology))
+    missing = tuple(one for one in foreign if one.key not in known)
+    request = translated(_turned(work, site), work.intent, known)
+    return Call(site, request, narrowed(work.scope, work.request.service, site, topology), missing)
 
 
 def _turned(work: Work, site: str) -> Request:
     """The request for a site's part of a page: what is beyond its own marker, or else the whole list."""
     if work.turn is None:
         return work.request
-    if is_whole(work.request, work.intent):
+    if is_whole(work.request, work.intent, work.turn):
         return replace(work.request, target=bare_target(work.request.target))
     known = {one.site: one for one in work.turn.positions}
     return at(work.request, known.get(site, Position(site)), work.turn.paging)

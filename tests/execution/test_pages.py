@@ -14,6 +14,7 @@ import pytest
 from scopeproxy.errors import BadCollaboration, CallerError, SiteFailure
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.pages import KEPT, Pages
+from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result, run
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.vocabulary import Vocabulary
@@ -70,7 +71,7 @@ class Cloud(dict[str, Nova]):
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         super().__init__((name, Nova(name, [])) for name in NAMES)
-        self.pages = Pages(TOPOLOGY, ledger, clock)
+        self.pages = Pages(TOPOLOGY, ledger, Replicas(ledger), clock)
 
     async def forward(self, call: Call) -> Outcome:
         return self[call.site].answer(call.request)

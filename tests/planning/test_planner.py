@@ -185,13 +185,23 @@ def test_a_queue_is_501_for_every_write_and_never_quietly_something_else(line: s
     assert isinstance(plan(scope(image=all_of([P, C])), "image", "GET /v2/images", policy="queue"), AllOf)
 
 
-def test_an_id_that_the_site_does_not_know_is_501_with_the_remedy() -> None:
+def test_an_id_that_the_site_does_not_know_has_to_be_looked_up_there() -> None:
     boot = {"server": {"imageRef": U}}
-    error = refusal(plan(scope(compute=C), "compute", "POST /v2.1/servers", boot))
-    assert isinstance(error, NotYet)
-    assert "server.imageRef" in str(error)
-    assert "*: Corte" in str(error)
-    assert isinstance(plan(scope(compute=C, image=P), "compute", "POST /v2.1/servers", boot), Call)
+    there = plan(scope(compute=C), "compute", "POST /v2.1/servers", boot)
+    assert isinstance(there, Call)
+    assert [one.field for one in there.missing] == ["server.imageRef"]
+    bound = plan(scope(compute=C, image=P), "compute", "POST /v2.1/servers", boot)
+    assert isinstance(bound, Call)
+    assert bound.missing == ()
+
+
+def test_each_site_gets_the_ids_that_it_has() -> None:
+    request = Request("image", "GET", f"/v2/images/{U}")
+    both = scope(image=all_of([P, C]))
+    translations = {"Corte": {("image", "images", U): "c1"}}
+    work = Work(request, classify(request), both, "Paris", translations=translations)
+    made = make_plan(work, TOPOLOGY)
+    assert [call.request.target for call in calls_of(made)] == [f"/v2/images/{U}", "/v2/images/c1"]
 
 
 @pytest.mark.parametrize("visited", [("Paris",), ("Corte", "Paris")])

@@ -8,7 +8,7 @@ import pytest
 
 from scopeproxy.lang.scope import At, Location, Scope, all_of, any_of
 from scopeproxy.model.messages import Held, Request
-from scopeproxy.planning.references import advice, foreign_references
+from scopeproxy.planning.references import advice, foreign_references, home
 
 P, C = At("Paris"), At("Corte")
 BOTH, EITHER = all_of([P, C]), any_of([P, C])
@@ -104,6 +104,10 @@ def test_own_ids_and_the_default_domain_are_no_references() -> None:
         ("network", "POST /v2.0/networks", {"network": {"project_id": "p"}}, "network.project_id"),
         ("network", "POST /v2.0/ports", {"ports": [{}, {"device_id": "s"}]}, "ports[1].device_id"),
         ("compute", "GET /v2.1/servers/detail?image=i", None, "image"),
+        ("compute", "GET /v2.1/os-quota-sets/p", None, "os-quota-sets"),
+        ("compute", "DELETE /v2.1/servers/s/os-volume_attachments/v", None, "os-volume_attachments"),
+        ("compute", "GET /v2.1/servers/detail?project_id=p&all_tenants=1", None, "project_id"),
+        ("image", "DELETE /v2/images/i/members/p", None, "members"),
     ],
 )
 def test_references_to_other_services_by_place(service: str, line: str, body: object, field: str) -> None:
@@ -125,5 +129,33 @@ def test_what_a_field_means_in_an_application_of_ones_own_is_not_guessed() -> No
 
 def test_the_advice_names_the_reference_the_site_and_the_way_out() -> None:
     (first, *_) = foreign_references(SERVERS, Scope((("compute", C),)), "Paris", "Corte")
-    text = advice(first, "Corte")
-    assert all(part in text for part in ("server.imageRef", "Paris", "Corte", "bind image", "*: Corte"))
+    text = advice(first, "Corte", "no images there are called 'Debian'")
+    assert all(part in text for part in ("server.imageRef", "Paris", "Corte", "'Debian'", "bind image", "*: Corte"))
+
+
+def test_of_a_relation_all_ends_are_ids_of_one_site() -> None:
+    granted = call("identity", "PUT /v3/projects/p/users/u/roles/r")
+    assert fields(granted, {"identity": BOTH}, "Corte") == {"projects", "users", "roles"}
+    assert fields(call("identity", "PATCH /v3/projects/p", {"project": {}}), {"identity": BOTH}, "Corte") == set()
+
+
+def test_what_a_list_is_filtered_by_is_looked_for_only_where_catalogues_are_alike() -> None:
+    listed = call("identity", "GET /v3/role_assignments?role.id=r&user.id=u")
+    (only,) = foreign_references(listed, Scope((("identity", BOTH),)), "Paris", "Corte")
+    assert (only.field, only.known_at, only.required) == ("role.id", ("Paris", "Corte"), False)
+
+
+@pytest.mark.parametrize(
+    ("service", "scope", "expected"),
+    [
+        ("image", {"compute": BOTH}, "Corte"),
+        ("compute", {"compute": BOTH}, "Corte"),
+        ("image", {"compute": BOTH, "image": P}, "Paris"),
+        ("image", {"compute": BOTH, "image": EITHER}, None),
+        ("network", {"*": BOTH}, "Corte"),
+        ("identity", {"*": BOTH}, "Corte"),
+        ("image", {"*": BOTH}, None),
+    ],
+)
+def test_whose_ids_a_branch_must_have(service: str, scope: dict[str, Location], expected: str | None) -> None:
+    assert home(service, "compute", Scope(tuple(scope.items())), "Corte") == expected

@@ -1,0 +1,118 @@
+"""Ids in a call are found where they stand and replaced there, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scopeproxy.model.messages import Held, Request
+from scopeproxy.planning.intent import classify
+from scopeproxy.planning.translations import Key, Place, places, translated
+
+
+def call(service: str, line: str, body: object = None) -> Request:
+    method, target = line.split(" ")
+    return Request(service, method, target, (), Held(b"" if body is None else json.dumps(body).encode()))
+
+
+def changed(request: Request, translation: dict[Key, str]) -> tuple[str, Any]:
+    made = translated(request, classify(request), translation)
+    return made.target, made.json
+
+
+def found(request: Request) -> list[tuple[str, str, str, bool]]:
+    return [(p.service, p.collection, p.value, p.itself) for p in places(request, classify(request))]
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "expected"),
+    [
+        ("image", "GET /v2/images/a", [("image", "images", "a", True)]),
+        ("image", "PUT /v2/images/a/tags/b", [("image", "images", "a", True)]),
+        ("image", "GET /v2/images/a/members/p", [("image", "images", "a", True), ("identity", "projects", "p", False)]),
+        ("compute", "GET /v2.1/servers/detail", []),
+        ("compute", "GET /v2.1/servers/a%2Fb/ips", [("compute", "servers", "a/b", True)]),
+        ("block-storage", f"GET /v3/{'9' * 32}/volumes/v", [("block-storage", "volumes", "v", True)]),
+        ("network", "GET /v2.0/qos/policies/p", [("network", "policies", "p", True)]),
+        ("network", "GET /v2.0/networks?id=n&name=x", [("network", "networks", "n", True)]),
+        (
+            "identity",
+            "PUT /v3/projects/p/users/u/roles/r",
+            [("identity", one, one[0], False) for one in ("projects", "users", "roles")],
+        ),
+        ("identity", "GET /v3/users?domain_id=default", []),
+        ("object-store", "GET /v1/AUTH_x/box/thing/of/mine", []),
+        ("docs", "GET /pages/7", [("docs", "pages", "7", True)]),
+        ("docs", "GET /pages?id=7&project_id=8", []),
+    ],
+)
+def test_the_ids_in_paths_and_filters(service: str, line: str, expected: list[tuple[str, str, str, bool]]) -> None:
+    assert found(call(service, line)) == expected
+
+
+def test_each_id_is_replaced_by_what_it_is_called_there_and_the_rest_stays_as_written() -> None:
+    boot = {"server": {"name": "i", "imageRef": "i", "networks": [{"uuid": "n"}, {"uuid": "other"}]}}
+    translation = {("image", "images", "i"): "I", ("network", "networks", "n"): "N/1", ("compute", "servers", "s"): "S"}
+    target, body = changed(call("compute", "POST /v2.1/servers", boot), translation)
+    assert target == "/v2.1/servers"
+    assert body == {"server": {"name": "i", "imageRef": "I", "networks": [{"uuid": "N/1"}, {"uuid": "other"}]}}
+    assert changed(call("compute", "GET /v2.1/servers/s?x=%7e&y=s"), translation)[0] == "/v2.1/servers/S?x=%7e&y=s"
+    assert changed(call("network", "GET /v2.0/ports?network_id=n&network_id=m"), translation)[0] == (
+        "/v2.0/ports?network_id=N%2F1&network_id=m"
+    )
+
+
+def test_an_id_of_another_collection_is_another_id() -> None:
+    translation = {("compute", "flavors", "1"): "9"}
+    assert changed(call("compute", "GET /v2.1/servers/1"), translation)[0] == "/v2.1/servers/1"
+    assert changed(call("compute", "GET /v2.1/flavors/1"), translation)[0] == "/v2.1/flavors/9"
+
+
+_ids = st.text("abcdef0123456789-", min_size=1, max_size=12)
+_calls = st.one_of(
+    st.builds(lambda i: call("image", f"PATCH /v2/images/{i}", {"name": i}), _ids),
+    st.builds(lambda i, n: call("network", f"GET /v2.0/ports?network_id={n}&id={i}&name={i}"), _ids, _ids),
+    st.builds(
+        lambda i, n: call("compute", "POST /v2.1/servers", {"server": {"imageRef": i, "networks": [{"uuid": n}]}}),
+        _ids,
+        _ids,
+    ),
+    st.builds(lambda p, u, r: call("identity", f"PUT /v3/projects/{p}/users/{u}/roles/{r}"), _ids, _ids, _ids),
+)
+
+
+@given(_calls)
+def test_without_a_translation_the_call_is_the_same(request: Request) -> None:
+    intent = classify(request)
+    assert translated(request, intent, {}) is request
+    assert translated(request, intent, {("image", "images", "not there"): "x"}) is request
+
+
+@given(_calls)
+def test_there_and_back_again(request: Request) -> None:
+    intent = classify(request)
+    there = {place.key: f"x{number}" for number, place in enumerate(places(request, intent))}
+    back = {(service, collection, new): old for (service, collection, old), new in there.items()}
+    moved = translated(request, intent, there)
+    assert {place.value for place in places(moved, intent)} == set(there.values())
+    again = translated(moved, intent, back)
+    assert (again.target, again.json) == (request.target, request.json)
+
+
+@given(_calls, st.dictionaries(_ids, _ids))
+def test_only_what_is_named_changes(request: Request, others: dict[str, str]) -> None:
+    intent = classify(request)
+    before = places(request, intent)
+    translation = {place.key: others.get(place.value, place.value) for place in before}
+    after = places(translated(request, intent, translation), intent)
+    assert {(one.field, one.value) for one in after} == {
+        (one.field, others.get(one.value, one.value)) for one in before
+    }
+
+
+def test_a_place_knows_its_key() -> None:
+    assert Place("image", "images", "images", "a", itself=True).key == ("image", "images", "a")
