@@ -5,6 +5,7 @@ Every `openstack` call imports this package, so it stays light: no server, and t
 
 from scopeproxy.lang.wire import Options
 
+from .results import site_of
 from .session import scope_of, scoped, set_scope
 
-__all__ = ["Options", "scope_of", "scoped", "set_scope"]
+__all__ = ["Options", "scope_of", "scoped", "set_scope", "site_of"]

@@ -18,6 +18,7 @@ from scopeproxy.errors import ScopeError
 from scopeproxy.lang.wire import ON_PARTIAL
 
 from .choice import Choice, chosen
+from .column import show_sites
 from .session import set_scope
 from .words import whole_texts
 
@@ -152,5 +153,6 @@ def _change(app: Any, texts: list[str], settings: dict[str, Any]) -> None:
         app.client_manager._cli_options.config[name] = value
     if app.client_manager._auth_setup_completed:
         set_scope(app.client_manager.session, choice.scope, choice.options)
+        show_sites(app.client_manager.session)
         # `openstack` puts the token it remembers back before each command; a login under the new scope replaces it.
         app.client_manager._auth_ref = None

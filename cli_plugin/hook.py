@@ -15,6 +15,7 @@ from typing import Any
 LOG = logging.getLogger(__name__)
 
 VENDOR_HOOK = "scopeproxy.osc.hook:vendor_hook"
+COMMAND_HOOK = "scopeproxy.osc.hook:command_hook"
 
 
 def vendor_hook(connection: Any) -> None:
@@ -25,6 +26,12 @@ def vendor_hook(connection: Any) -> None:
     _fail_closed(_scope_connection, connection)
     _call_hidden_hook(connection)
     _fail_closed(_scope_connection, connection)  # again, in case the other hook replaced the headers
+
+
+def command_hook(connection: Any) -> None:
+    """The same for the `openstack` command, whose lists tell the site of each item."""
+    vendor_hook(connection)
+    _fail_closed(_show_sites, connection)
 
 
 def _fail_closed(step: Callable[[Any], None], connection: Any) -> None:
@@ -53,12 +60,20 @@ def _scope_connection(connection: Any) -> None:
     set_scope(connection, choice.scope, choice.options)
 
 
+def _show_sites(connection: Any) -> None:
+    from .column import show_sites
+    from .session import scope_of
+
+    if scope_of(connection):
+        show_sites(connection.session)
+
+
 def _call_hidden_hook(connection: Any) -> None:
     """The cloud's own hook, hidden by ours: as a default of the command line, or in clouds.yaml over a profile's.
 
     Where it fails it is treated as the SDK treats a hook.
     """
-    hook = next((name for name in _configured_hooks(connection.config) if name != VENDOR_HOOK), "")
+    hook = next((name for name in _configured_hooks(connection.config) if name not in (VENDOR_HOOK, COMMAND_HOOK)), "")
     try:
         if hook:
             module, _, function = hook.partition(":")

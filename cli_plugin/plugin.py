@@ -72,7 +72,7 @@ def build_option_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentPar
         action=_OptionAction,
         help="How long a scoped request may take at all sites together, as 30s or 500ms",
     )
-    parser.set_defaults(vendor_hook="scopeproxy.osc.hook:vendor_hook")
+    parser.set_defaults(vendor_hook="scopeproxy.osc.hook:command_hook")
     return parser
 
 

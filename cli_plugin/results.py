@@ -1,4 +1,4 @@
-"""What the answers say about sites: a warning when a part is missing, and which site each item came from.
+"""What the answers say about sites: a warning when a part is missing, and which site each resource came from.
 
 A response hook of the session sees every answer; only headers of our own make it look closer.
 """
@@ -6,18 +6,28 @@ A response hook of the session sees every answer; only headers of our own make i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
 
+from .listed import SITE
+from .sites import Sites
+
 LOG = logging.getLogger(__name__)
 
+SCOPE_HEADER = "X-Scope"
 PARTIAL_HEADER = "X-Scope-Partial"
 SITES_HEADER = "X-Scope-Sites"
 _PREFIX = "scopeproxy://"
+
+# Missing sites that a warning names.
+_NAMED = 8
+_COUNT = re.compile(r"(\d+) sites\Z")
 
 # Of the statuses by which a site stays out, those that users can do something about.
 _HINTS = {"401": "HTTP 401: no login there; a call to it alone tells why"}
@@ -32,29 +42,63 @@ class Results(BaseAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sites: str | None = None
-        self.site_of: dict[str, str] = {}
+        self.sites = Sites()
         self._warned: set[frozenset[str]] = set()
+        self._answers: list[Response] | None = None
+
+    def keep_answers(self) -> None:
+        """Keep what is answered until the command is done, for `documents`; of no use to what runs for longer."""
+        if self._answers is None:
+            self._answers = []
+
+    @property
+    def has_merged(self) -> bool:
+        """Whether answers are kept, and one of them was put together from those of several sites."""
+        return any(len(_said(_sites(response))) > 1 for response in self._answers or ())
+
+    @property
+    def is_last_merged(self) -> bool:
+        """Whether the last answer was put together so."""
+        return len(_said(_sites(self._answers[-1]))) > 1 if self._answers else False
+
+    def documents(self) -> Iterator[tuple[str, Any]]:
+        """The kept answers, in order, each with the URL that was asked for."""
+        for response in self._answers or ():
+            try:
+                yield response.url, response.json()
+            except ValueError:
+                continue
 
     def close(self) -> None:
         self._warned.clear()
+        if self._answers:
+            self._answers = []
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         raise RequestException(f"nothing is served at {request.url}")
 
-    def __call__(self, response: Response, *args: Any, **kwargs: Any) -> None:
+    def __call__(self, response: Response, *args: Any, stream: bool = False, **kwargs: Any) -> None:
         _stop_at_refusal(response)
-        self.sites = response.headers.get(SITES_HEADER, self.sites)
-        self._warn(_names(response.headers.get(PARTIAL_HEADER, "")), _said(response.headers.get(SITES_HEADER, "")))
-        if SITES_HEADER in response.headers and "json" in response.headers.get("Content-Type", ""):
-            self.site_of.update(_sited_items(response))
+        said = _said(_sites(response))
+        self._warn(response.headers.get(PARTIAL_HEADER, ""), said)
+        if stream or "json" not in response.headers.get("Content-Type", ""):
+            return  # a download must not be pulled into memory by looking at it
+        if self._answers is None:
+            self._note(response, [site for site, what in said.items() if what.startswith("2")])
+        elif response.ok and response.request.method == "GET" and SCOPE_HEADER in response.request.headers:
+            self._answers.append(response)
 
-    def _warn(self, missing: list[str], said: dict[str, str]) -> None:
+    def _note(self, response: Response, answered: list[str]) -> None:
+        if answered:
+            with suppress(ValueError):
+                self.sites.note(response.json(), answered)
+
+    def _warn(self, partial: str, said: dict[str, str]) -> None:
+        missing = _names(partial)
         if missing and frozenset(missing) not in self._warned:
             self._warned.add(frozenset(missing))
             # Logged, not printed: stderr under `openstack`, quiet with -q, and a program's own choice elsewhere.
-            told = ", ".join(f"{site} ({said[site]})" if site in said else site for site in missing)
-            LOG.warning("scope: the result is partial: nothing came from %s", told)
+            LOG.warning("scope: the result is partial: nothing came from %s", _told(partial, missing, said))
 
 
 def watch(session: Any) -> Results:
@@ -68,16 +112,59 @@ def watch(session: Any) -> Results:
     return found
 
 
+def results_of(session: Any) -> Results | None:
+    """The Results of a keystoneauth1 Session that has had a scope."""
+    found: Results | None = session.session.adapters.get(_PREFIX) if session.session else None
+    return found
+
+
+def site_of(resource: Any) -> str | None:
+    """The site that a resource of openstacksdk, or of any other client, came from; None where no answer told it.
+
+    It is what the last answer with it said, to a request of the connection under a scope.
+    """
+    told = resource.get(SITE) if isinstance(resource, Mapping) else None
+    more = getattr(resource, "properties", None)  # where images have what is not theirs
+    told = told or getattr(resource, SITE, None) or (more.get(SITE) if isinstance(more, Mapping) else None)
+    if told:
+        return str(told)
+    connection = getattr(resource, "_connection", None)
+    results = results_of(connection.session) if connection is not None else None
+    if results is None:
+        return None
+    names = [name for name in (getattr(resource, key, None) for key in ("resources_key", "resource_key")) if name]
+    ids = [str(id_) for id_ in (getattr(resource, key, None) for key in ("id", "name")) if id_]
+    return results.sites.of(names or [""], ids)
+
+
+def _sites(response: Response) -> str:
+    found: str = response.headers.get(SITES_HEADER, "")
+    return found
+
+
 def _names(partial: str) -> list[str]:
-    return [unquote(site.strip()) for site in partial.split(",") if site.strip()]
+    """The missing sites; a long header begins with how many, `1000 sites, Corte, ...`, and tells not all."""
+    names = [site.strip() for site in partial.split(",") if site.strip()]
+    return [unquote(site) for site in (names[1:-1] if names and _COUNT.match(names[0]) else names)]
+
+
+def _told(partial: str, missing: list[str], said: dict[str, str]) -> str:
+    """Some of the missing sites with what they said, and how many others there are."""
+    shown = missing[:_NAMED]
+    count = _COUNT.match(partial.partition(",")[0].strip())
+    others = (int(count[1]) if count else len(missing)) - len(shown)
+    told = ", ".join(f"{site} ({_hint(said[site])})" if site in said else site for site in shown)
+    return f"{told} and {others} more" if others else told
 
 
 def _said(sites: str) -> dict[str, str]:
-    """What each site said: `Paris=200, Corte=unreached`, a status as `HTTP 200`."""
+    """What each site said: `Paris=200, Corte=unreached`."""
     pairs = (pair.strip().rpartition("=") for pair in sites.split(","))
-    return {
-        unquote(site): _HINTS.get(what, f"HTTP {what}") if what.isdigit() else what for site, _, what in pairs if site
-    }
+    return {unquote(site): what for site, _, what in pairs if site}
+
+
+def _hint(what: str) -> str:
+    return _HINTS.get(what, f"HTTP {what}") if what.isdigit() else what
 
 
 def _stop_at_refusal(response: Response) -> None:
@@ -101,14 +188,3 @@ def _messages(response: Response) -> Iterator[str]:
     for value in body.values() if isinstance(body, dict) else ():
         if isinstance(value, dict) and isinstance(value.get("message"), str):
             yield value["message"]
-
-
-def _sited_items(response: Response) -> Iterator[tuple[str, str]]:
-    try:
-        body = response.json()
-    except ValueError:
-        return
-    for value in body.values() if isinstance(body, dict) else ():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, dict) and "scope_site" in item and "id" in item:
-                yield str(item["id"]), str(item["scope_site"])

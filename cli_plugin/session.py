@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from scopeproxy.lang.wire import Options, from_header, to_header
 
-from .results import watch
+from .results import SCOPE_HEADER, watch
 
 if TYPE_CHECKING:
     from scopeproxy.lang.scope import Scope
 
     ScopeLike = Scope | str | Mapping[str, object] | Sequence[str]
 
-SCOPE_HEADER = "X-Scope"
 OPTIONS_HEADER = "X-Scope-Options"
 
 

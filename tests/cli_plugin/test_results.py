@@ -2,13 +2,16 @@
 
 import json
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 from keystoneauth1.session import Session
 from openstack.exceptions import SDKException
-from scopeproxy.osc.results import Results, watch
+from scopeproxy.osc.results import Results, site_of, watch
+
+from scopeproxy.planning.marks import partial_header
 
 
 def answer(body: Any = None, content_type: str = "application/json", **headers: str) -> requests.Response:
@@ -53,12 +56,62 @@ def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFi
     assert session.session.hooks["response"] == [results]
 
 
-def test_the_site_of_each_item_is_noted() -> None:
-    results = Results()
-    results(answer({"servers": [{"id": "s1", "scope_site": "Paris"}, {"id": "s2"}, 7]}, X_Scope_Sites="Paris=200"))
-    results(answer({"image": {"id": "i1", "scope_site": "Corte"}}, X_Scope_Sites="Corte=200"))
-    assert results.site_of == {"s1": "Paris", "i1": "Corte"}
-    assert results.sites == "Corte=200"
+def test_of_many_missing_sites_some_are_told_and_the_others_counted(caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"S{n}" for n in range(1, 21)]
+    Results()(answer(X_Scope_Partial=", ".join(names), X_Scope_Sites="Paris=200, S1=503"))
+    assert caplog.messages == [
+        "scope: the result is partial: nothing came from S1 (HTTP 503), S2, S3, S4, S5, S6, S7, S8 and 12 more"
+    ]
+
+
+def test_a_header_that_was_cut_short_tells_how_many_are_missing(caplog: pytest.LogCaptureFixture) -> None:
+    """As a thousand sites are told within 4 KiB; the proxy's own words."""
+    names = [f"site-{n:04}" for n in range(1000)]
+    partial = partial_header(names)
+    assert len(partial) <= 4096
+    Results()(answer(X_Scope_Partial=partial, X_Scope_Sites=f"1000 x unreached, {names[0]}=unreached, ..."))
+    assert caplog.messages == [
+        "scope: the result is partial: nothing came from site-0000 (unreached), site-0001, site-0002, site-0003, "
+        "site-0004, site-0005, site-0006, site-0007 and 992 more"
+    ]
+
+
+class _Resource:
+    """As openstacksdk's, which drop what they do not know."""
+
+    resources_key = "servers"
+    resource_key = "server"
+
+    def __init__(self, session: Session | None, **more: Any) -> None:
+        self._connection = session and SimpleNamespace(session=session)
+        self.__dict__.update(more)
+
+
+def test_programs_find_the_site_of_a_resource() -> None:
+    session = Session()
+    assert site_of(_Resource(session, id="s1")) is None  # no scope yet
+    results = watch(session)
+    results(answer({"servers": [{"id": "s1", "scope_site": "Paris"}, {"id": "s2"}, 7]}, X_Scope_Sites="P=200, C=200"))
+    results(answer({"server": {"id": "s3"}}, X_Scope_Sites="Paris=404, Corte=200"))
+    found = [site_of(_Resource(session, id=id_)) for id_ in ("s1", "s2", "s3", "s4")]
+    assert found == ["Paris", None, "Corte", None]
+    assert site_of(_Resource(None, id="s1")) is None
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"id": "s1", "scope_site": "Paris"},
+        _Resource(None, scope_site="Paris"),
+        _Resource(None, properties={"scope_site": "Paris"}),
+    ],
+)
+def test_a_site_that_a_resource_has_kept_is_told(resource: Any) -> None:
+    assert site_of(resource) == "Paris"
+
+
+def test_what_else_may_be_asked_has_no_site() -> None:
+    assert [site_of(one) for one in ({}, None, "s1", 7)] == [None] * 4
 
 
 def test_what_is_not_ours_is_left_unread() -> None:
@@ -70,13 +123,44 @@ def test_what_is_not_ours_is_left_unread() -> None:
             raise AssertionError("the body was read")
 
     results = Results()
+    results.keep_answers()
     for headers in ({"Content-Type": "application/json"}, {"X-Scope-Sites": "Paris=200", "Content-Type": "image/raw"}):
         response = Unread()
+        response.status_code = 200
+        response.request = requests.Request("GET", "http://h/x").prepare()
         response.headers.update(headers)
         results(response)
-    results(answer(b"not json", X_Scope_Sites="Paris=200"))
-    results(answer([1, 2], X_Scope_Sites="Paris=200"))
-    assert results.site_of == {}
+    streamed = Unread()
+    streamed.headers.update({"X-Scope-Sites": "Paris=200", "Content-Type": "application/json"})
+    results(streamed, stream=True)
+    assert list(results.documents()) == []
+
+
+def test_what_holds_nothing_is_passed_over() -> None:
+    results = Results()
+    for body in (b"not json", [1, 2], {"servers": 7}):
+        results(answer(body, X_Scope_Sites="Paris=200"))
+    assert site_of(_Resource(None, id="7")) is None
+
+
+def test_a_program_keeps_no_answers_and_a_command_does_until_it_is_done() -> None:
+    asked = answer({"servers": []}, X_Scope_Sites="Paris=200, Corte=200")
+    asked.url = "http://h/servers"
+    asked.request = requests.Request("GET", asked.url, headers={"X-Scope": "{*: all(*)}"}).prepare()
+    results = Results()
+    results(asked)
+    assert (list(results.documents()), results.has_merged) == ([], False)
+    results.keep_answers()
+    results(asked)
+    assert (list(results.documents()), results.has_merged, results.is_last_merged) == (
+        [("http://h/servers", {"servers": []})],
+        True,
+        True,
+    )
+    results.keep_answers()  # again, as for another scope
+    assert results.has_merged
+    results.close()
+    assert (list(results.documents()), results.has_merged, results.is_last_merged) == ([], False, False)
 
 
 def refusal(message: str, token: str | None = None, status: int = 400, method: str = "GET") -> requests.Response:

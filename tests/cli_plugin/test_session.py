@@ -109,5 +109,5 @@ def test_without_an_auth_plugin_there_is_nothing_to_log_in_again() -> None:
 
 
 def test_the_package_exports_what_programs_need() -> None:
-    assert set(scopeproxy.osc.__all__) == {"Options", "scope_of", "scoped", "set_scope"}
+    assert set(scopeproxy.osc.__all__) == {"Options", "scope_of", "scoped", "set_scope", "site_of"}
     assert pathlib.Path(os.fspath(scopeproxy.osc.__file__)).parent.name == "cli_plugin"
