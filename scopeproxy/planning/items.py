@@ -83,8 +83,9 @@ def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[An
                 yield ("value", repr(bare))
             return
         id_ = bare.get("id") or bare.get("uuid")
-        # Flavors, and whatever an application of one's own counts at each site: 1 here is not 1 there.
-        if id_ is not None and (_UUID.match(str(id_)) or (ours and natural is None)):
+        # Nova counts its aggregates, and in old versions hosts and services, at each site: 1 here is not 1 there. Other
+        # ids of keystone are as good as a UUID: those of regions are names, those of a directory's users are hashes.
+        if id_ is not None and (_UUID.match(str(id_)) or (request.service == "identity" and natural is None)):
             yield ("id", str(id_))
         if natural is not None and (name := natural(bare)) not in (None, ""):
             yield ("name", repr(name))

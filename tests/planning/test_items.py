@@ -73,3 +73,23 @@ def test_what_has_one_name_everywhere_is_one_thing() -> None:
     servers = Request("compute", "GET", "/v2.1/servers")
     keys = same(servers, classify(servers))
     assert not set(keys({"id": "1", "name": "vm"}, "Paris")) & set(keys({"id": "9", "name": "vm"}, "Paris"))
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "id_", "is_one"),
+    [
+        ("compute", "/v2.1/os-aggregates", 1, False),
+        ("compute", "/v2.1/os-services", "1", False),
+        ("compute", "/v2.1/os-services", "5a1c35c1-6e3a-4b0b-9a8f-9c3f5a1c35c1", True),
+        ("block-storage", "/v3/p/volumes", "1", False),
+        ("identity", "/v3/regions", "RegionOne", True),
+        ("identity", "/v3/users", "9f" * 32, True),
+    ],
+)
+def test_what_a_service_counts_for_itself_is_not_the_same_elsewhere(
+    service: str, path: str, id_: object, is_one: bool
+) -> None:
+    """`aggregate list` showed the first site's alone: the first aggregate of every nova has the id 1."""
+    request = Request(service, "GET", path)
+    keys = same(request, classify(request))
+    assert bool(set(keys({"id": id_}, "Paris")) & set(keys({"id": id_}, "Corte"))) is is_one
