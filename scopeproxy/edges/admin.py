@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 
 from scopeproxy.edges.app import App
 from scopeproxy.edges.connections import cannot_listen
+from scopeproxy.edges.waiting import row_of
 from scopeproxy.edges.wellknown import sites_table
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.model.topology import Address, Site
@@ -25,6 +26,7 @@ _PAGES = {
     "/v1/sites": "the sites as seen from here",
     "/v1/calls": "the last calls with a scope, or with a carrier of one, the newest first",
     "/v1/calls/<id>": "one of them",
+    "/v1/journal": "the writes that sites have yet to do; `scopeproxy journal` looks after them",
 }
 
 
@@ -47,6 +49,7 @@ class Admin:
                 web.get("/v1/sites", self._sites),
                 web.get("/v1/calls", self._calls),
                 web.get("/v1/calls/{id}", self._call),
+                web.get("/v1/journal", self._journal),
             ]
         )
         self._runner = web.AppRunner(pages, access_log=None)
@@ -101,6 +104,10 @@ class Admin:
         if record is None:
             return web.json_response({"error": "no such call of this id is remembered"}, status=404)
         return web.json_response(asdict(record))
+
+    async def _journal(self, _: web.Request) -> web.Response:
+        entries = await self._app.lasting.journal.told()
+        return web.json_response({"entries": [row_of(one) for one in entries]})
 
 
 async def _own_services(site: Site) -> Mapping[str, bool]:

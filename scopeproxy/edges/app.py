@@ -22,6 +22,7 @@ from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_targe
 from scopeproxy.edges.writing import write
 from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.forwarding import Forwarder
+from scopeproxy.execution.journal import Journal
 from scopeproxy.execution.journey import Arrival
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
@@ -83,7 +84,7 @@ class App:
         self._here, self._several = here, several
         # Where the state is not in a file of this machine, proxies elsewhere may serve the site too.
         shared = several or not site.proxy.state.startswith("sqlite")
-        self._lasting = Lasting(ledger, Tags(key, here), Metrics(here), shared)
+        self._lasting = Lasting(ledger, Journal(ledger, key, shared), Tags(key, here), Metrics(here), shared)
         self.house: House = build(topology, here, self._lasting)
         self._open_now: dict[Address, _Listening] = {}
         self._chores: list[asyncio.Task[None]] = []
@@ -284,7 +285,8 @@ class App:
     # ---- housekeeping
 
     def _start_chores(self) -> None:
-        self._chores = [asyncio.create_task(self._purge()), asyncio.create_task(self._watch())]
+        chores = (self._purge(), self._watch(), self._replay())
+        self._chores = [asyncio.create_task(chore) for chore in chores]
 
     def _stop_chores(self) -> None:
         for chore in self._chores:
@@ -300,6 +302,9 @@ class App:
 
     async def _watch(self) -> None:
         await self.house.health.watch(self.house.probe)
+
+    async def _replay(self) -> None:
+        await self.house.replay.watch()
 
 
 def tls_of(tls: Tls) -> ssl.SSLContext:

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scopeproxy {version('scopeproxy')}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for add in (_add_serve, _add_check, _add_explain, _add_demo):
+    for add in (_add_serve, _add_check, _add_explain, _add_journal, _add_demo):
         add(commands)
     return parser
 
@@ -127,6 +127,37 @@ def _explain(options: argparse.Namespace) -> int:
     told = explain(text, topology, options.site, words, topology.round_trip, call)
     print(json.dumps(told, indent=2, ensure_ascii=False) if options.format == "json" else shown(told))
     return 1 if told["refusal"] else 0
+
+
+def _add_journal(commands: Any) -> None:
+    parser = commands.add_parser("journal", help="look after the writes that sites have yet to do")
+    whats = parser.add_subparsers(required=True, metavar="what", dest="what")
+    for what, many, told in (
+        ("list", None, "list them"),
+        ("show", 1, "show one"),
+        ("retry", "+", "try again now what stopped or waits"),
+        ("drop", "+", "give some up: the site will not do them"),
+    ):
+        one = whats.add_parser(what, help=told)
+        _add_topology(one)
+        _add_format(one)
+        one.set_defaults(run=_journal, ids=[])
+        if many:
+            one.add_argument("ids", nargs=many, type=_id, metavar="ID", help="as `scopeproxy journal list` tells it")
+
+
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise argparse.ArgumentTypeError(f"the number of an entry is expected, not {text!r}")
+    return int(text)
+
+
+def _journal(options: argparse.Namespace) -> int:
+    from scopeproxy.edges.waiting import journal
+
+    told, code = journal(options.config, options.site, options.what, options.ids, options.format)
+    print(told)
+    return code
 
 
 def _add_demo(commands: Any) -> None:

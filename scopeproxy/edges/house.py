@@ -20,11 +20,14 @@ from scopeproxy.execution.discovery_cache import DiscoveryCache
 from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
+from scopeproxy.execution.journal import Journal
 from scopeproxy.execution.journey import Journey
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
+from scopeproxy.execution.queueing import Queueing
 from scopeproxy.execution.records import Records
+from scopeproxy.execution.replay import Replay
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.served import Served
 from scopeproxy.execution.tokens.broker import Broker, Strategy
@@ -62,6 +65,7 @@ class Lasting:
     """
 
     ledger: Ledger
+    journal: Journal
     tags: Tags
     metrics: Metrics
     several: bool = False
@@ -82,6 +86,7 @@ class House:
     well_known: WellKnown
     headerless: Headerless
     health: Health
+    replay: Replay
     forwarder: Forwarder
     probe: Callable[[str], Awaitable[Outcome]]
 
@@ -113,23 +118,27 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
     documents = DiscoveryCache()
     calling = Calling(topology, here, delivery, carriers, broker, foreign, documents)
-    sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics)
+    sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics, lasting.journal.logged_in)
     published = _published_sites(topology, here, vocabulary)
     identity = IdentityCalls(
         topology, here, delivery, carriers, issuers, validator, sign_in, broker, revocation, foreign, published
     )
     replicas = Replicas(lasting.ledger)
+    translating = Translating(topology, replicas)
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
-        Pages(topology, lasting.ledger, replicas), replicas, Translating(topology, replicas),
+        Pages(topology, lasting.ledger, replicas), replicas, translating,
+        Queueing(lasting.journal, health, site.proxy.limits),
     )  # fmt: skip
     well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
     peers = Peers(topology, here, keys.get, lasting.seen, lasting.ledger.first_time, lasting.several)
     opened = {door.address: door for door in doors(site, vocabulary)}
     headerless = Headerless(topology, here, vocabulary)
     return House(
-        topology, site, opened, journey, peers, well_known, headerless, health, forwarder,
+        topology, site, opened, journey, peers, well_known, headerless, health,
+        Replay(topology, here, vocabulary, lasting.journal, replicas, translating, calling, health, lasting.metrics),
+        forwarder,
         partial(_probe, delivery, topology),
     )  # fmt: skip
 

@@ -163,8 +163,8 @@ PROXY_KEYS: dict[str, Reader] = {
     "timeouts": section(dict.fromkeys(("connect", "answer", "total"), values.duration)),
     "limits": section(
         {
-            **dict.fromkeys(("header", "buffered_body", "spooled_body", "merged_body"), values.size),
-            **dict.fromkeys(("fan_out", "connections"), values.count),
+            **dict.fromkeys(("header", "buffered_body", "spooled_body", "merged_body", "journal"), values.size),
+            **dict.fromkeys(("fan_out", "connections", "journal_entries"), values.count),
         }
     ),
     "quota_moves_on": values.boolean,

@@ -21,6 +21,7 @@ from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
+from scopeproxy.execution.queueing import Queued, Queueing
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result, run
@@ -67,13 +68,14 @@ class Journey:
         pages: Pages,
         replicas: Replicas,
         translating: Translating,
+        queueing: Queueing,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
         self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
         self._affinity, self._pages, self._replicas = affinity, pages, replicas
-        self._translating = translating
+        self._translating, self._queueing = translating, queueing
         self._telling = Telling(topology, here, metrics, records, now)
         self._settings = topology.sites[here].proxy
 
@@ -198,6 +200,33 @@ class Journey:
             conditions.check(work.request, always_in(plan))
             await self._calling.check_tokens(sites_in(plan), work.request.service, found, travel.deadline)
             await self._served.check(work, where(work), found, travel)
+        queued = Queued()
+        if several and work.intent.writes:
+            queued = await self._queueing.begin(work, plan, found, travel, caller)
+        try:
+            result = await self._carried_out(work, plan, found, travel, caller, queued, several)
+        except Exception:
+            await self._queueing.fail(queued)
+            raise
+        self._learn(work, plan, caller, result)
+        await self._replicas.note(work, plan, result)
+        await self._queueing.end(queued, result)
+        if work.intent.kind is not Kind.CREATE and work.replicas:
+            result = replace(result, replicas=work.replicas)
+        if several and _merges(work) and result.reply is not None:
+            return replace(result, reply=conditions.evaluated(work.request, result.reply))
+        return result
+
+    async def _carried_out(
+        self,
+        work: Work,
+        plan: Plan,
+        found: Found,
+        travel: Travel,
+        caller: Identity | None,
+        queued: Queued,
+        several: bool,
+    ) -> Result:
         asker, ready = self._asker(found, travel, caller), dict[str, Call | Unreached]()
 
         async def resolve(call: Call) -> None:
@@ -205,14 +234,15 @@ class Journey:
 
         if several and work.intent.writes:
             # Before anything is done anywhere.
-            await together(resolve(call) for call in calls_of(plan) if call.missing)
+            await together(resolve(call) for call in calls_of(plan) if call.missing and not queued.instead(call))
         bodies = await supply(work.request, plan, self._settings)
-        # A read's conditions are about the answer of all, which is not made yet.
-        merges = several and not work.intent.writes and work.intent.kind is not Kind.DOWNLOAD
+        merges = several and _merges(work)
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
                 return await self._calling.call(call, found, self._afterwards(travel), work.intent)
+            if (instead := queued.instead(call)) is not None:
+                return instead
             if call.missing:
                 resolved = ready.get(call.site) or await self._translating.resolved(call, work, asker)
                 if isinstance(resolved, Unreached):
@@ -228,7 +258,7 @@ class Journey:
             return await self._calling.call(call, found, travel, work.intent)
 
         try:
-            result = await run(
+            return await run(
                 work,
                 plan,
                 forward,
@@ -240,13 +270,6 @@ class Journey:
             bodies.close()
             for site in bodies.left_behind:
                 self._metrics.uploads_left_behind.labels(site, work.request.service).inc()
-        self._learn(work, plan, caller, result)
-        await self._replicas.note(work, plan, result)
-        if work.intent.kind is not Kind.CREATE and work.replicas:
-            result = replace(result, replicas=work.replicas)
-        if merges and result.reply is not None:
-            return replace(result, reply=conditions.evaluated(work.request, result.reply))
-        return result
 
     def _afterwards(self, travel: Travel) -> Travel:
         """An undo, or the question what came of an upload, is a request of its own: it has time, also when the first
@@ -266,6 +289,10 @@ class Journey:
             request = await self._identity.untagged(request)
         policy = options.on_partial or self._settings.partial
         intent = classify(request)
+        queues = policy == "queue" and intent.writes and spread(scope.location(request.service) or At(self._here))
+        if queues and intent.kind is not Kind.UPLOAD:
+            # It may have to be sent again much later.
+            request = replace(request, body=await hold(request.body, limits.buffered_body))
         return Work(
             request,
             intent,
@@ -329,6 +356,11 @@ class Journey:
         for outcome in result.asked:
             if isinstance(outcome, Reply):
                 self._affinity.learn(_project(caller), work.request.service, outcome)
+
+
+def _merges(work: Work) -> bool:
+    """Whether conditions are about the answer of all, which is not made yet when the sites are asked."""
+    return not work.intent.writes and work.intent.kind is not Kind.DOWNLOAD
 
 
 def _project(caller: Identity | None) -> str:

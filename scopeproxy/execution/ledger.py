@@ -1,4 +1,5 @@
-"""What this site's proxy must not forget, shared by its workers: request ids, long scopes, logins, replicas.
+"""What this site's proxy must not forget, shared by its workers: request ids, long scopes, logins, replicas,
+writes that wait.
 
 SQLAlchemy Core in threads of its own; each call is one short transaction.  Tokens are on disk only encrypted by a
 key derived from the site's, and never in an error.  Logins are read from the database every time, so that one worker's
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from scopeproxy.errors import ConfigurationError, SiteFailure
+from scopeproxy.execution import ledger_journal as ledger_journal
 from scopeproxy.execution import ledger_replicas as ledger_replicas
 from scopeproxy.execution import ledger_rows as rows
 from scopeproxy.execution.ledger_database import T, Work, engine_for, prepare, transaction, unusable
@@ -208,9 +210,12 @@ class Ledger:
         """What is found in one transaction."""
         return await self._run(work)
 
-    async def write(self, work: Work[T]) -> T:
-        """What comes of one transaction that changes rows; it is tried again where another worker's came between."""
-        return await self._write(work)
+    async def write(self, work: Work[T], durable: bool = False) -> T:
+        """What comes of one transaction that changes rows; it is tried again where another worker's came between.
+
+        `durable`: what it wrote outlasts a loss of power, too.
+        """
+        return await self._run(work, writes=True, tries=self._tries, durable=durable)
 
     # ---- threads and transactions
 
@@ -218,11 +223,11 @@ class Ledger:
         """A transaction that replaces rows, and may be tried again."""
         return await self._run(work, writes=True, tries=self._tries)
 
-    async def _run(self, work: Work[T], writes: bool = False, tries: int = 1) -> T:
+    async def _run(self, work: Work[T], writes: bool = False, tries: int = 1, durable: bool = False) -> T:
         if self._engine is None or self._threads is None:
             raise RuntimeError("the ledger is not open")
         # A caller that is cancelled leaves the work to the thread: it is done whole, or not at all.
-        job = partial(transaction, self._engine, work, writes, tries)
+        job = partial(transaction, self._engine, work, writes, tries, durable)
         return await asyncio.get_running_loop().run_in_executor(self._threads, job)
 
 

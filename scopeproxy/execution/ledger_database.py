@@ -38,21 +38,25 @@ def engine_for(url: str) -> sa.Engine:
 def _tune(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     # A commit is safe from kill -9 as soon as it is in the file; from a loss of power after the next checkpoint. An
-    # fsync for each scoped call would cost more than the logins that a power cut may make necessary.
+    # fsync for each scoped call would cost more than the logins that a power cut may make necessary. What must outlast
+    # that as well says so (`durable`).
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _begin(connection: sa.Connection) -> None:
     # A transaction that first reads and then writes would fail at once, without patience, if another worker wrote in
     # between: so writers say so from the start.
-    writes = connection.get_execution_options().get("writes")
+    options = connection.get_execution_options()
+    writes = options.get("writes")
+    if writes:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable') else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def transaction(engine: sa.Engine, work: Work[T], writes: bool, tries: int) -> T:
+def transaction(engine: sa.Engine, work: Work[T], writes: bool, tries: int, durable: bool = False) -> T:
     while True:
         try:
-            with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            with engine.connect().execution_options(writes=writes, durable=durable) as connection, connection.begin():
                 return work(connection)
         except DBAPIError as error:
             tries -= 1

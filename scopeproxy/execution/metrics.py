@@ -87,6 +87,16 @@ DOCUMENTED = (
         "Entries in the ledger.", "More scoped work; expired entries go within a minute.",
     ),
     Documented(
+        "scopeproxy_journal_entries", "gauge", ("site", "state"),
+        "Writes that a site has yet to do, by where they stand: sending, queued, waiting for login, conflict.",
+        "Queued: a site is away. Waiting for login: its owner's token has expired. Conflict: somebody has to look.",
+    ),
+    Documented(
+        "scopeproxy_journal_replays_total", "counter", ("site", "outcome"),
+        "Tries to do what waited: done, again, maybe (no answer to it), login, conflict.",
+        "Outcome conflict: `scopeproxy journal list` tells which, and why.",
+    ),
+    Documented(
         "scopeproxy_build_info", "gauge", ("version", "site"),
         "Always 1.", "-",
     ),
@@ -131,6 +141,8 @@ class Metrics:
         self.token_grants = counter("scopeproxy_token_grants_total")
         self.sites_down = gauge("scopeproxy_sites_down")
         self.ledger_entries = gauge("scopeproxy_ledger_entries")
+        self.journal_entries = gauge("scopeproxy_journal_entries")
+        self.journal_replays = counter("scopeproxy_journal_replays_total")
         Info("scopeproxy_build", "Always 1.", registry=self.registry).info(
             {"version": version("scopeproxy"), "site": site}
         )

@@ -74,7 +74,7 @@ class Replicas:
 
     async def _note(self, work: Work, plan: Plan, result: Result) -> None:
         if work.intent.kind is Kind.CREATE:
-            kept = result.reply is not None and (result.reply.ok or work.policy != "undo")
+            kept = result.reply is not None and (result.reply.ok or work.policy == "keep")
             new = {
                 one.site for one in result.asked if isinstance(one, Reply) and is_new(one, work.request, work.intent)
             }

@@ -17,7 +17,7 @@ from scopeproxy.execution.reading import discard
 from scopeproxy.execution.together import together
 from scopeproxy.execution.undoing import UNDONE, Undoing
 from scopeproxy.model.messages import Outcome, Reply, Unreached
-from scopeproxy.planning import merging, verdicts
+from scopeproxy.planning import journal, merging, verdicts
 from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.items import NO_SETS, Sets
 from scopeproxy.planning.joining import ids_listed
@@ -118,7 +118,7 @@ class _Conversation:
         """Nobody waits for an answer any more: let go of what is not read, and leave nothing behind."""
         for outcome in self._asking.asked.values():
             await discard(outcome)
-        if undo and self._work.policy == "undo":
+        if undo and self._undoes:
             await self._undoing.undo(tuple(self._asking.created))
 
     async def _evaluate(self, plan: Plan, take: Take, needed: frozenset[str]) -> _Branch:
@@ -238,7 +238,7 @@ class _Conversation:
 
     def _merged(self, branches: Sequence[_Branch], sets: Sets) -> _Branch:
         work = self._work
-        parts = _unique(part for branch in branches for part in branch.parts)
+        parts = self._with_queued(_unique(part for branch in branches for part in branch.parts))
         failed = Verdict.NEXT if all(branch.verdict is Verdict.NEXT for branch in branches) else Verdict.STOP
         # A site whose versions could not be had is told when its data are asked for, if it is needed for them.
         strict = work.options.strict and work.intent.kind is not Kind.DISCOVERY
@@ -253,11 +253,24 @@ class _Conversation:
             verdict = failed
         return _Branch(verdict, merged.reply, parts, merged.partial, merged.replicas, merged.turned)
 
+    def _with_queued(self, parts: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        """The outcomes, where the policy is to queue with those that the journal makes good marked as such."""
+        if self._work.policy != "queue" or not self._work.intent.writes:
+            return parts
+        parts = journal.with_queued(parts, self._work.intent)
+        self._asking.asked.update({part.site: part for part in parts if isinstance(part, Unreached)})
+        return parts
+
     # ---- what has to be undone
+
+    @property
+    def _undoes(self) -> bool:
+        """Whether a create is undone where it cannot be done everywhere, now or later."""
+        return self._work.policy in ("undo", "queue")
 
     async def _half_done(self, merged: _Branch, fell: bool, needed: frozenset[str]) -> _Branch:
         """Section 3: a `&` inside a `|` falls through only if all was undone and every failed part would."""
-        if self._work.intent.kind is not Kind.CREATE or self._work.policy != "undo":
+        if self._work.intent.kind is not Kind.CREATE or not self._undoes:
             return replace(merged, verdict=Verdict.STOP)
         # What an alternative or a neighbour needs as well stays for now: nobody is called twice for one request.
         kept = needed if fell else frozenset()
@@ -272,7 +285,7 @@ class _Conversation:
         for outcome in self._asking.asked.values():
             if isinstance(outcome, Reply) and outcome.rest is not wanted:
                 await discard(outcome)
-        if self._work.policy != "undo":
+        if not self._undoes:
             return final
         succeeded = isinstance(answer, Reply) and _succeeded(answer)
         kept = {part.site for part in final.parts} if succeeded else set()

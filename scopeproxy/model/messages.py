@@ -150,11 +150,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """No HTTP answer: the call was never sent, or (`sent`) it was and may have been carried out."""
+    """No HTTP answer: the call was never sent, or (`sent`) it was and may have been carried out.
+
+    `queued`: whether the journal has it, so that the site gets it later.
+    """
 
     site: str
     sent: bool
     why: str
+    queued: bool = False
 
 
 Outcome = Reply | Unreached

@@ -38,7 +38,9 @@ def safe(site: str) -> str:
 
 
 def _what_came(outcome: Outcome) -> str:
-    return str(outcome.status) if isinstance(outcome, Reply) else "unreached"
+    if isinstance(outcome, Reply):
+        return str(outcome.status)
+    return "queued" if outcome.queued else "unreached"
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from scopeproxy.errors import NotYet
-from scopeproxy.model.messages import Outcome, Reply, Request
+from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, json_reply
 from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
 from scopeproxy.planning.conditions import tagged
@@ -148,6 +148,9 @@ def _write(answers: Answers) -> Merged:
     }
     if succeeded and not failures:
         return Merged(succeeded[0], (), ids)
+    if not failures and any(isinstance(one, Unreached) for one in outcomes):
+        # All are behind earlier writes.
+        return Merged(json_reply(outcomes[0].site, 202, {}), (), ids)
     if not succeeded and (all(isinstance(one, Reply) for one in outcomes) or all(map(_left_alone, outcomes))):
         return nothing(answers, {})
     composed = partial_write(request, intent, outcomes, None, answers.shape)

@@ -59,17 +59,28 @@ def _check_built(work: Work) -> None:
         raise NotYet("scope: 'settle' is not built yet: leave it out of X-Scope-Options")
     if not spread(where(work)) or work.intent.kind in (Kind.LOGIN, Kind.TOKEN):
         return
-    if work.policy == "queue" and work.intent.writes:
-        raise NotYet("scope: on-partial=queue is not built yet: use undo or keep")
     require_mergeable(work.request, work.intent)
     if work.intent.kind is Kind.UPLOAD and not _all_at_once(where(work)):
         raise NotYet("scope: data go to several sites all at once: with '&', a '|' beside it is not built yet")
+    if work.policy == "queue" and work.intent.writes:
+        _check_queueable(work)
     if work.intent.kind is Kind.LIST and dict(work.request.query).get("offset", "0") not in ("", "0"):
         raise NotYet("scope: an offset counts the items of one site's list: over several sites go on by marker")
 
 
 def _all_at_once(location: Location) -> bool:
     return isinstance(location, And) and all(isinstance(part, At) for part in location.parts)
+
+
+def _check_queueable(work: Work) -> None:
+    """Raise NotYet for a write that the journal cannot hold for a site yet."""
+    if work.intent.kind is Kind.UPLOAD:
+        raise NotYet("scope: on-partial=queue is not built yet for data that are sent: use keep")
+    if not _all_at_once(where(work)):
+        raise NotYet(
+            f"scope: on-partial=queue is not built yet for alternatives, as in {where(work)}: "
+            "join the sites by & alone, or use undo or keep"
+        )
 
 
 def _plan(work: Work, topology: Topology, own_ids: frozenset[str]) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scopeproxy.model.messages import Outcome, Reply, Request
+from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.planning.created import created_id
 from scopeproxy.planning.faults import fault
 from scopeproxy.planning.intent import Intent, Kind
@@ -24,7 +24,10 @@ def absent(outcome: Outcome) -> bool:
 
 
 def failed(outcome: Outcome, intent: Intent) -> bool:
-    """Whether the site left the write undone, or may have.  What is at other sites only need not be changed here."""
+    """Whether the site left the write undone, or may have, and does not get it later either.  What is at other sites
+    only need not be changed here."""
+    if isinstance(outcome, Unreached) and outcome.queued:
+        return False
     return not done(outcome) and not (absent(outcome) and intent.kind is not Kind.CREATE)
 
 

@@ -10,7 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scopeproxy.edges.admin import Admin
 from scopeproxy.errors import ConfigurationError
+from scopeproxy.execution.ledger_journal import Letter
 from scopeproxy.execution.metrics import DOCUMENTED
+from scopeproxy.model.messages import Held, Request
+from scopeproxy.planning.intent import classify
 
 SCOPED = b"GET /things HTTP/1.1\r\nHost: h\r\nX-Scope: docs: Paris&Corte\r\n\r\n"
 
@@ -117,3 +120,14 @@ async def test_a_port_that_is_taken_is_told(stage, sites):
     taken = (await stage.back()).address
     with pytest.raises(ConfigurationError, match=f"proxy.admin: cannot listen on {taken}: Address already in use"):
         await Admin(sites).start(taken)
+
+
+async def test_what_waits_for_a_site_is_told_without_what_it_says(operator, sites):
+    assert await operator.look("/v1/journal") == (200, {"entries": []})
+    request = Request("docs", "POST", "/things", (("Authorization", "hush"),), Held(b"hush"))
+    letters = {"Corte": Letter(request, "")}
+    await sites.lasting.journal.begin(letters, classify(request), "", 10, 10_000, True)
+    status, told = await operator.look("/v1/journal")
+    assert status == 200
+    assert [(one["site"], one["state"], one["path"]) for one in told["entries"]] == [("Corte", "sending", "/things")]
+    assert "hush" not in str(told)

@@ -58,7 +58,7 @@ def _logging_as_it_was():
 EXPLAIN = ("explain", "-c", "FILE", "--site", "Paris")
 
 
-@pytest.mark.parametrize("command", [(), ("serve",), ("check",), ("explain",), ("demo",)])
+@pytest.mark.parametrize("command", [(), ("serve",), ("check",), ("explain",), ("journal",), ("demo",)])
 def test_help_is_a_result(run, command):
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -38,6 +38,14 @@ class LoggedIn:
     asked: tuple[Outcome, ...]
 
 
+# What may go on now that somebody has logged in; returns how much did.
+LoggedInHook = Callable[[Login, Token], Awaitable[int]]
+
+
+async def _nobody_waits(login: Login, token: Token) -> int:
+    return 0
+
+
 class SignIn:
     """Makes logins and remembers what they gave."""
 
@@ -48,10 +56,12 @@ class SignIn:
         ledger: Ledger,
         validator: Validator,
         metrics: Metrics,
+        logged_in: LoggedInHook = _nobody_waits,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._ledger = topology, here, ledger
         self._validator, self._metrics, self._now = validator, metrics, now
+        self._logged_in = logged_in
         self._in_flight: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def log_in(
@@ -82,7 +92,9 @@ class SignIn:
         results = await self._everywhere(body, answer, others, ask)
         sites: dict[str, SiteToken | FailedLogin] = {first.site: SiteToken(first.site, token, identity)}
         sites.update(results)
-        await self._ledger.remember_login(Login(token.fingerprint, first.site, identity, self._now(), sites))
+        login = Login(token.fingerprint, first.site, identity, self._now(), sites)
+        await self._ledger.remember_login(login)
+        await self._logged_in(login, token)
         outcomes = (first, *(self._outcome(result) for result in results.values()))
         return LoggedIn(self._as_entry(first), outcomes)
 

@@ -1,0 +1,115 @@
+"""How a client's write over several sites goes by the journal: written down before it is sent, settled before it is
+answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scopeproxy.errors import NotYet
+from scopeproxy.execution.carrying import Found
+from scopeproxy.execution.delivery import Travel
+from scopeproxy.execution.health import Health
+from scopeproxy.execution.journal import Begun, Journal, owner_of
+from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.execution.runner import Result
+from scopeproxy.model.identity import Identity
+from scopeproxy.model.messages import Held, Unreached
+from scopeproxy.model.topology import Limits
+from scopeproxy.planning import conditions
+from scopeproxy.planning.journal import digest
+from scopeproxy.planning.plan import AllOf, Call, Plan, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One client's write, as far as the journal is concerned."""
+
+    begun: Begun | None = None
+    down: frozenset[str] = frozenset()
+
+    def instead(self, call: Call) -> Unreached | None:
+        """What stands for a site's answer where the call is not made now."""
+        if self.begun is not None and call.site in self.begun.behind:
+            return Unreached(call.site, False, "earlier writes to this resource wait for the site", queued=True)
+        return Unreached(call.site, False, "believed down") if call.site in self.down else None
+
+
+class Queueing:
+    """Writes by the journal, for one site's proxy."""
+
+    def __init__(self, journal: Journal, health: Health, limits: Limits) -> None:
+        self._journal, self._health, self._limits = journal, health, limits
+
+    async def begin(self, work: Work, plan: Plan, found: Found, travel: Travel, caller: Identity | None) -> Queued:
+        """Write a write down, where the policy is to queue or earlier ones are in its way.
+
+        Raises SiteFailure, before anything is sent, where the journal is full or cannot be written.
+        """
+        calls = _at_all(plan)
+        if not calls:
+            return Queued()
+        queues = work.policy == "queue"
+        unasked = [call.site for call in calls if conditions.for_site(work.request, call.site) is None]
+        if queues and unasked:
+            raise NotYet(
+                f"scope: {', '.join(unasked)} would be asked later what If-Match says nothing of: leave it out"
+            )
+        held = isinstance(work.request.body, Held)
+        letters = {call.site: _letter(work, call, found, travel, caller) for call in calls}
+        owner = owner_of(caller.user_id, caller.project_id) if caller else ""
+        # Who changes one of several replicas changes what the others are lines of.
+        limits, also = self._limits, frozenset(map(digest, work.replicas.values()))
+        begun = await self._journal.begin(
+            letters, work.intent, owner, limits.journal_entries, limits.journal, queues, also
+        )
+        if begun is not None and begun.behind and not held:
+            await self._journal.forget(begun)
+            raise NotYet(
+                f"scope: earlier writes to {work.intent.id} still wait for {', '.join(sorted(begun.behind))}, and "
+                "data that are sent cannot queue behind them yet: send them when `scopeproxy journal list` is empty"
+            )
+        down = frozenset(call.site for call in calls if queues and self._health.believed_down(call.site))
+        # When all are believed down, all are tried.
+        return Queued(begun, down if len(down) < len(calls) else frozenset())
+
+    async def end(self, queued: Queued, result: Result) -> None:
+        """Settle what came of it, before the client is answered."""
+        if queued.begun is None:
+            return
+        if result.reply is None or not result.reply.ok:
+            await self._journal.forget(queued.begun)
+        else:
+            await self._journal.settle(queued.begun, result.asked, result.replicas)
+
+    async def fail(self, queued: Queued) -> None:
+        """An error of our own: what was done by then has been undone or told."""
+        if queued.begun is not None:
+            await self._journal.forget(queued.begun)
+
+
+def _at_all(plan: Plan) -> Sequence[Call]:
+    """The calls of a plan that makes all of them; of alternatives nobody could say which one is to be made later."""
+    if not isinstance(plan, AllOf):
+        return ()
+    calls = [part for part in plan.plans if isinstance(part, Call)]
+    return calls if len(calls) == len(plan.plans) else ()
+
+
+def _letter(work: Work, call: Call, found: Found, travel: Travel, caller: Identity | None) -> Letter:
+    body = work.request.body
+    # The site's own condition: what has changed there by then is not changed again.
+    request = conditions.for_site(work.request, call.site) or work.request
+    return Letter(
+        replace(request, body=body if isinstance(body, Held) else Held()),
+        str(work.scope),
+        (caller.user_id, caller.project_id or "") if caller else ("", ""),
+        found.token,
+        found.home,
+        found.entry,
+        found.hops,
+        found.source,
+        travel.host,
+        travel.client,
+        travel.scheme,
+    )

@@ -1,0 +1,262 @@
+"""Makes the writes of the journal at the sites that have yet to do them, when these answer again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from scopeproxy.errors import CallerError, ScopeProxyError, SiteFailure, Unauthorized
+from scopeproxy.execution.calling import Calling
+from scopeproxy.execution.carrying import Found
+from scopeproxy.execution.delivery import Travel
+from scopeproxy.execution.health import Health
+from scopeproxy.execution.journal import Journal
+from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.reading import collect, discard
+from scopeproxy.execution.replicas import Replicas
+from scopeproxy.execution.translating import Asker, Translating
+from scopeproxy.lang.parser import parse
+from scopeproxy.lang.vocabulary import Vocabulary
+from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
+from scopeproxy.model.topology import Topology
+from scopeproxy.planning.created import created_id, made_in
+from scopeproxy.planning.intent import Intent, Kind, classify
+from scopeproxy.planning.journal import QUIET, Entry, Next, after, ready, repeatable, tried
+from scopeproxy.planning.lookups import Told, question, reading
+from scopeproxy.planning.plan import Call, Refuse, Work, calls_of
+from scopeproxy.planning.planner import make_plan, narrowed
+from scopeproxy.planning.writes import what_happened
+
+logger = logging.getLogger("scopeproxy")
+
+# Seconds between two looks at what may be made.
+TICK = 0.5
+
+# Entries made at one site between two looks at the journal.
+BATCH = 100
+
+# Bytes of an answer that are looked at, and characters of it that are kept.
+_LIMIT, _TOLD = 1024 * 1024, 500
+
+
+class Replay:
+    """The replaying of one site's proxy."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        vocabulary: Vocabulary,
+        journal: Journal,
+        replicas: Replicas,
+        translating: Translating,
+        calling: Calling,
+        health: Health,
+        metrics: Metrics,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._topology, self._here, self._vocabulary = topology, here, vocabulary
+        self._journal, self._replicas, self._calling = journal, replicas, calling
+        self._translating = translating
+        self._health, self._metrics = health, metrics
+        self._now = now
+        self._down: set[str] = set()
+        self._busy: set[str] = set()
+        self._shown: set[tuple[str, str]] = set()
+
+    async def watch(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Replay for ever; a site that is slow does not hold up the others."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                # A ledger that does not work now may in a while.
+                with suppress(SiteFailure):
+                    for entries in await self.due():
+                        group.create_task(self.replay(entries))
+                await sleep(TICK)
+
+    async def due(self) -> list[tuple[Entry, ...]]:
+        """What may be made now, for each site at which nothing is being made and which is not believed down."""
+        entries = await self._journal.entries()
+        self._count(entries)
+        if not entries or not await self._journal.leads():
+            return []
+        await self._journal.recover()
+        await self._note_returns(entries)
+        waiting = ready(await self._journal.entries(), self._now())
+        sites = dict.fromkeys(one.site for one in waiting)
+        free = [site for site in sites if site not in self._busy and not self._health.believed_down(site)]
+        return [tuple(one for one in waiting if one.site == site)[:BATCH] for site in free]
+
+    async def _note_returns(self, entries: Sequence[Entry]) -> None:
+        """What waited longer and longer for a site need not wait for the next try once the site is back."""
+        down = {site for site in {one.site for one in entries} if self._health.believed_down(site)}
+        back, self._down = self._down - down, down
+        if back:
+            await self._journal.hurry(back, QUIET)
+
+    async def replay(self, entries: Sequence[Entry]) -> None:
+        """Make these at their one site, one after the other, until the site is gone again."""
+        site = entries[0].site
+        self._busy.add(site)
+        try:
+            for entry in entries:
+                if not self._health.believed_down(site):
+                    await self._replay(entry)
+        except SiteFailure as failure:
+            # The ledger: what was being made is looked for when it works again.
+            logger.warning("journal: %s: %s", site, failure)
+        finally:
+            self._busy.discard(site)
+
+    async def _replay(self, entry: Entry) -> None:
+        taken = await self._journal.take(entry)
+        if taken is None:
+            return
+        try:
+            await self._made(entry, *taken)
+        finally:
+            self._journal.let_go(entry)
+
+    async def _made(self, entry: Entry, letter: Letter | None, known: Mapping[str, str]) -> None:
+        if letter is None:
+            await self._stopped(entry, "it was sealed with another key than this site has now")
+            return
+        ready = await self._ready(entry.site, letter)
+        if isinstance(ready, Unreached):
+            await self._later(entry, Next.AGAIN, ready)
+            return
+        if isinstance(ready, ScopeProxyError):
+            await self._stopped(entry, str(ready))
+            return
+        letter, intent = replace(letter, request=ready), classify(ready)
+        request = ready
+        if entry.unsure and not repeatable(entry, request):
+            if entry.kind is not Kind.CREATE:
+                await self._stopped(entry, "it may have happened, and doing it twice may not be the same")
+                return
+            if not await self._is_missing(entry, letter, intent, known):
+                return
+        outcome = await self._call(entry.site, request, letter, intent)
+        what = after(entry, outcome)
+        if what is Next.DONE:
+            id_ = created_id(outcome, request, intent) if isinstance(outcome, Reply) else None
+            await self._done(entry, known, request, intent, id_)
+        elif what is Next.CONFLICT:
+            await self._stopped(entry, _told(outcome))
+        else:
+            await self._later(entry, what, outcome)
+        await discard(outcome)
+
+    async def _ready(self, site: str, letter: Letter) -> Request | Unreached | ScopeProxyError:
+        """The call as the site has to be sent it now, with its own ids; or what stands in the way."""
+        _, project = letter.own
+        try:
+            scope = parse(letter.scope, self._vocabulary)
+            work = Work(letter.request, classify(letter.request), scope, self._here)
+            work = await self._translating.by_sets(work)
+            plan = make_plan(work, self._topology, frozenset(one for one in letter.own if one))
+            if isinstance(plan, Refuse):
+                return plan.error
+            call = next((one for one in calls_of(plan) if one.site == site), None)
+            if call is None:
+                return CallerError(f"scope: {letter.scope} does not name {site}")
+            if not call.missing:
+                return call.request
+            asker = Asker(partial(self._asked, letter), project)
+            resolved = await self._translating.resolved(call, work, asker)
+            return resolved if isinstance(resolved, Unreached) else resolved.request
+        except SiteFailure as failure:
+            return Unreached(site, False, str(failure))
+        except ScopeProxyError as mistake:
+            return mistake
+
+    async def _asked(self, letter: Letter, call: Call) -> Outcome:
+        request = call.request
+        if letter.token is not None:
+            request = request.with_header("X-Auth-Token", letter.token.value)
+        return await self._call(call.site, request, letter, classify(request))
+
+    async def _is_missing(self, entry: Entry, letter: Letter, intent: Intent, known: Mapping[str, str]) -> bool:
+        """Whether a create that may have happened did not; where it did, or nobody can tell, all is done here."""
+        asked = question(letter.request, intent)
+        if asked is None:
+            await self._stopped(entry, "it may have happened, and nothing in it would tell it again")
+            return False
+        outcome = await self._call(entry.site, asked, letter, classify(asked))
+        if isinstance(outcome, Unreached):
+            await self._later(entry, Next.AGAIN, outcome)
+            return False
+        seen = reading(outcome, asked, letter.request, intent, entry.made)
+        if seen.told is Told.THERE:
+            await self._done(entry, known, letter.request, intent, seen.id)
+        elif seen.told is Told.UNCERTAIN:
+            await self._stopped(entry, f"it may have happened: {seen.why}")
+        elif seen.told is Told.NOTHING:
+            await self._later(entry, Next.LOGIN if outcome.status == 401 else Next.AGAIN, outcome)
+        return seen.told is Told.MISSING
+
+    async def _call(self, site: str, request: Request, letter: Letter, intent: Intent) -> Outcome:
+        total = self._topology.sites[self._here].proxy.timeouts.total
+        deadline = asyncio.get_running_loop().time() + total
+        found = Found(
+            request, letter.token, scope=letter.scope, source=letter.source, home=letter.home, entry=letter.entry,
+            hops=letter.hops,
+        )  # fmt: skip
+        travel = Travel(
+            letter.host, letter.client, letter.scheme, entry=letter.entry, hops=letter.hops, deadline=deadline
+        )
+        try:
+            scope = narrowed(parse(letter.scope, self._vocabulary), request.service, site, self._topology)
+            outcome = await self._calling.call(Call(site, request, scope), found, travel, intent)
+            return await collect(outcome, _LIMIT, deadline)
+        except Unauthorized as error:
+            return Reply(site, 401, (), str(error).encode())
+        except SiteFailure as failure:
+            return Unreached(site, failure.status == 504, str(failure))
+        except ScopeProxyError as error:
+            return Reply(site, error.status, (), str(error).encode())
+
+    async def _done(
+        self, entry: Entry, known: Mapping[str, str], request: Request, intent: Intent, id_: str | None
+    ) -> None:
+        self._metrics.journal_replays.labels(entry.site, "done").inc()
+        members = {**known, entry.site: id_} if id_ and entry.kind is Kind.CREATE else {}
+        collection = made_in(request, intent)
+        if members and collection:
+            # Before the entry is gone: those behind it are translated by this.
+            await self._replicas.learn(request.service, collection, members)
+        if entry.kind is Kind.DELETE and entry.whole and intent.id:
+            await self._replicas.forget(request.service, entry.site, intent.id, intent.collection)
+        await self._journal.done(entry, members)
+
+    async def _stopped(self, entry: Entry, why: str) -> None:
+        """The line stops here until a person has looked."""
+        logger.warning("journal: write %d for %s stopped: %s", entry.id, entry.site, why)
+        self._metrics.journal_replays.labels(entry.site, "conflict").inc()
+        await self._journal.give_back(tried(entry, Next.CONFLICT, self._now(), 0.0), why)
+
+    async def _later(self, entry: Entry, what: Next, outcome: Outcome) -> None:
+        self._metrics.journal_replays.labels(entry.site, what.value).inc()
+        again = tried(entry, what, self._now(), random.random())  # noqa: S311 - spreads tries, guards nothing
+        await self._journal.give_back(again, _told(outcome))
+
+    def _count(self, entries: Sequence[Entry]) -> None:
+        counts = {(one.site, one.state.value): 0 for one in entries}
+        for one in entries:
+            counts[one.site, one.state.value] += 1
+        for site, state in self._shown - counts.keys():
+            self._metrics.journal_entries.labels(site, state).set(0)
+        for (site, state), count in counts.items():
+            self._metrics.journal_entries.labels(site, state).set(count)
+        self._shown = set(counts)
+
+
+def _told(outcome: Outcome) -> str:
+    return what_happened(outcome)[:_TOLD]

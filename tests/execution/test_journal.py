@@ -1,0 +1,168 @@
+"""A write is in the journal before it is sent, and until every site has done it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.journal import Journal, owner_of
+from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.model.identity import Identity, Login, SiteToken, Token
+from scopeproxy.model.messages import Held, Reply, Request, Unreached
+from scopeproxy.planning.intent import classify
+from scopeproxy.planning.journal import QUIET, State
+
+CREATE = Request("image", "POST", "/v2/images", (), Held(b'{"name": "x"}'))
+QUEUED = Unreached("Corte", False, "cut", queued=True)
+PARIS = Reply("Paris", 201)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def ledger(tmp_path, clock):
+    ledger = Ledger(f"sqlite:///{tmp_path}/state.db", b"k" * 32, clock)
+    await ledger.open()
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+def journal(ledger, clock):
+    return Journal(ledger, b"k" * 32, clock=clock)
+
+
+async def begin(journal, request=CREATE, everywhere=True, most=10, sites=("Paris", "Corte")):
+    letters = {site: Letter(request, "", ("u", "p"), Token("t")) for site in sites}
+    return await journal.begin(letters, classify(request), "u:p", most, 10_000, everywhere)
+
+
+def on(id_, method="DELETE"):
+    return Request("image", method, f"/v2/images/{id_}", (), Held())
+
+
+async def states(journal):
+    return [(one.site, one.state, one.unsure) for one in await journal.entries()]
+
+
+async def test_a_write_is_there_before_it_is_sent_and_gone_when_all_did_it(journal):
+    begun = await begin(journal)
+    assert await states(journal) == [("Paris", State.SENDING, True), ("Corte", State.SENDING, True)]
+    assert await journal.recover() == 0
+    await journal.settle(begun, [PARIS, Reply("Corte", 201)], {"Paris": "p", "Corte": "c"})
+    assert await states(journal) == []
+
+
+async def test_what_a_site_missed_stays_under_the_name_it_has_elsewhere(journal):
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": "p"})
+    assert await states(journal) == [("Corte", State.QUEUED, False)]
+    behind = await begin(journal, on("p", "PATCH"), everywhere=False)
+    assert behind.behind == {"Corte"}
+    assert list(behind.entries) == ["Corte"]
+    assert await begin(journal, on("other", "PATCH"), everywhere=False) is None
+
+
+async def test_a_killed_proxy_leaves_what_may_have_happened(journal, ledger, clock):
+    await begin(journal)
+    after = Journal(ledger, b"k" * 32, clock=clock)
+    assert await after.recover() == 2
+    assert await states(after) == [("Paris", State.QUEUED, True), ("Corte", State.QUEUED, True)]
+    assert all(one.next_try == clock.now + QUIET for one in await after.entries())
+
+
+async def test_another_process_takes_over_only_what_is_left(ledger, clock):
+    first, second = (Journal(ledger, b"k" * 32, True, clock) for _ in range(2))
+    await begin(first)
+    assert await first.leads()
+    assert not await second.leads()
+    clock.now += 10
+    assert await first.recover() == await second.recover() == 0
+    clock.now += 10
+    assert await second.recover() == 0
+    clock.now += 10
+    assert await second.recover() == 2
+    assert await second.leads()
+
+
+async def test_a_delete_cancels_its_create(journal):
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": "p"})
+    gone = await begin(journal, on("p"))
+    assert gone.behind == {"Corte"}
+    await journal.settle(gone, [Reply("Paris", 204), QUEUED], {})
+    assert await states(journal) == []
+
+
+async def test_a_write_that_failed_as_a_whole_is_forgotten(journal):
+    await journal.forget(await begin(journal))
+    assert await states(journal) == []
+
+
+async def test_a_full_journal_refuses(journal):
+    with pytest.raises(SiteFailure, match="full"):
+        await begin(journal, most=1)
+    await begin(journal)
+
+
+async def test_an_entry_in_hand_may_have_happened_when_it_is_dropped_on_the_floor(journal):
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": "p"})
+    (entry,) = await journal.entries()
+    letter, known = await journal.take(entry)
+    assert (letter.request.target, known) == ("/v2/images", {"Paris": "p"})
+    assert await journal.take(entry) is None
+    assert await states(journal) == [("Corte", State.SENDING, True)]
+    journal.let_go(entry)
+    assert await journal.recover() == 1
+
+
+async def test_what_is_done_is_known_to_the_other_sites_entries(journal):
+    lost = Unreached("Marseille", True, "cut", queued=True)
+    begun = await begin(journal, sites=("Paris", "Corte", "Marseille"))
+    await journal.settle(begun, [PARIS, QUEUED, lost], {"Paris": "p"})
+    corte, marseille = await journal.entries()
+    assert (corte.unsure, marseille.unsure) == (False, True)
+    await journal.take(corte)
+    await journal.done(corte, {"Paris": "p", "Corte": "c"})
+    (told,) = await journal.told()
+    assert (told.entry.site, told.known) == ("Marseille", {"Paris": "p", "Corte": "c"})
+    assert (await begin(journal, on("c"), everywhere=False, sites=("Marseille",))).behind == {"Marseille"}
+
+
+async def test_the_owners_next_login_frees_what_waits(journal, clock):
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": "p"})
+    (entry,) = await journal.entries()
+    await journal.take(entry)
+    await journal.give_back(replace(entry, state=State.WAITING), "HTTP 401")
+
+    def login(user):
+        identity = Identity(user, "p", clock.now + 100)
+        return Login("f", "Corte", identity, clock.now, {"Corte": SiteToken("Corte", Token("s"), identity)})
+
+    assert await journal.logged_in(login("v"), Token("new")) == 0
+    assert await journal.logged_in(login("u"), Token("new")) == 1
+    assert await states(journal) == [("Corte", State.QUEUED, False)]
+
+
+async def test_an_operator_retries_and_drops(journal):
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": "p"})
+    (entry,) = await journal.entries()
+    assert await journal.retry([entry.id, 99]) == 1
+    assert await journal.drop([entry.id, 99]) == 1
+    assert await states(journal) == []
+
+
+def test_an_owner_is_a_user_in_a_project():
+    assert owner_of("u", None) == "u:"
+    assert owner_of("u", "p") != owner_of("p", "u")

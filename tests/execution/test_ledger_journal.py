@@ -1,0 +1,143 @@
+"""The journal's rows: sealed, bounded, taken in hand by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from scopeproxy.errors import SiteFailure
+from scopeproxy.execution import ledger_journal as rows
+from scopeproxy.execution.ledger_journal import Draft, Envelope, Letter
+from scopeproxy.execution.ledger_rows import schema
+from scopeproxy.model.identity import Token
+from scopeproxy.model.messages import Held, Request
+from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.journal import Entry, State
+
+SECRET = "correct-horse"
+REQUEST = Request(
+    "identity", "POST", "/v3/users?x=1", (("X-Auth-Token", SECRET), ("X-Auth-Token", "2")), Held(SECRET.encode())
+)
+LETTER = Letter(
+    REQUEST, "{identity: Corte}", ("u", "p"), Token(SECRET), "Paris", "Paris", 2, "header", "h:1", "127.0.0.1", "https"
+)
+ENTRY = Entry(0, "w1", "Corte", Kind.CREATE, True, 100.0, frozenset({"a"}), frozenset({"a", "b"}))
+ENVELOPE = Envelope(b"k" * 32)
+
+
+@pytest.fixture
+def db():
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection:
+        schema.create_all(connection)
+        yield connection
+    engine.dispose()
+
+
+def put(db, *entries, most=10, size=100_000, under_way=True, owner="u:p"):
+    drafts = [Draft(entry, owner, LETTER, under_way) for entry in entries]
+    return rows.put(ENVELOPE, drafts, most, size, 115.0, db)
+
+
+def test_a_letter_comes_out_as_it_went_in_and_only_with_its_key_for_its_row():
+    sealed = ENVELOPE.seal("w1", "Corte", LETTER)
+    assert ENVELOPE.open("w1", "Corte", sealed) == LETTER
+    assert SECRET.encode() not in sealed
+    assert ENVELOPE.open("w1", "Paris", sealed) is None
+    assert ENVELOPE.open("w2", "Corte", sealed) is None
+    assert Envelope(b"other").open("w1", "Corte", sealed) is None
+
+
+def test_an_entry_is_kept_in_order_and_under_way_until_somebody_says_otherwise(db):
+    first, second = put(db, ENTRY, replace(ENTRY, site="Marseille"))
+    assert first < second
+    found = rows.entries(None, db)
+    assert [one.site for one in found] == ["Corte", "Marseille"]
+    assert found[0] == replace(ENTRY, id=first, state=State.SENDING, unsure=True, next_try=100.0)
+    assert [one.id for one in rows.entries(["Marseille"], db)] == [second]
+
+
+def test_nothing_of_a_call_is_in_the_clear_but_its_path(db):
+    put(db, ENTRY)
+    (told,) = rows.told(db)
+    assert (told.service, told.method, told.path) == ("identity", "POST", "/v3/users")
+    everything = str(db.execute(rows.journal.select()).all())
+    assert SECRET not in everything
+    assert "x=1" not in everything
+
+
+@pytest.mark.parametrize(("most", "size"), [(1, 100_000), (10, 100)])
+def test_a_full_journal_takes_nothing(db, most, size):
+    with pytest.raises(SiteFailure, match="the journal is full") as refused:
+        put(db, ENTRY, ENTRY, most=most, size=size)
+    assert refused.value.status == 507
+    assert rows.entries(None, db) == []
+
+
+def free(db, **more):
+    return rows.recover(100.0, 115.0, [], [], alone=True, db=db, **more)
+
+
+def test_one_takes_an_entry_in_hand(db):
+    put(db, ENTRY)
+    assert not rows.claim(rows.entries(None, db)[0], True, 130.0, db)
+    assert free(db) == 1
+    (entry,) = rows.entries(None, db)
+    assert entry.state is State.QUEUED
+    assert rows.claim(entry, True, 130.0, db)
+    assert not rows.claim(entry, True, 130.0, db)
+
+
+def test_what_nobody_has_in_hand_is_freed_and_left_alone_for_a_while_where_it_was_sent(db):
+    (sent,) = put(db, ENTRY)
+    (held,) = put(db, replace(ENTRY, write="w2"), under_way=False)
+    assert rows.recover(100.0, 115.0, ["w1"], [held], alone=True, db=db) == 0
+    assert rows.recover(110.0, 125.0, [], [], alone=False, db=db) == 0
+    assert rows.recover(116.0, 131.0, [], [sent, held], alone=False, db=db) == 0
+    assert rows.recover(130.0, 145.0, [], [], alone=False, db=db) == 0
+    assert rows.recover(132.0, 147.0, [], [], alone=False, db=db) == 2
+    assert [(one.unsure, one.next_try > 132.0) for one in rows.entries(None, db)] == [(True, True), (False, False)]
+
+
+def test_what_waited_is_hurried_when_its_site_is_back(db):
+    put(db, ENTRY)
+    free(db)
+    (entry,) = rows.entries(None, db)
+    rows.keep(replace(entry, unsure=False, next_try=900.0), "cut", {}, db)
+    rows.hurry(["Marseille"], 200.0, 203.0, db)
+    assert rows.entries(None, db)[0].next_try == 900.0
+    rows.hurry(["Corte"], 200.0, 203.0, db)
+    assert rows.entries(None, db)[0].next_try == 200.0
+
+
+def test_the_next_login_of_its_owner_frees_what_waits_for_one(db):
+    put(db, ENTRY)
+    put(db, replace(ENTRY, write="w2"), owner="somebody:else")
+    assert not rows.any_waits(db)
+    for one in rows.entries(None, db):
+        rows.keep(replace(one, state=State.WAITING), "HTTP 401", {}, db)
+    assert rows.any_waits(db)
+    assert rows.logged_in(ENVELOPE, ["u:p"], Token("new"), "Corte", db) == 1
+    first, second = rows.entries(None, db)
+    assert (first.state, second.state) == (State.QUEUED, State.WAITING)
+    letter, _ = rows.letter(ENVELOPE, first.id, db)
+    assert (letter.token.value, letter.home) == ("new", "Corte")
+    assert [value for name, value in letter.request.headers if name == "X-Auth-Token"] == ["new"]
+
+
+def test_what_stopped_is_tried_again_and_what_is_in_hand_left_alone(db):
+    one, two = put(db, ENTRY, replace(ENTRY, site="Marseille"))
+    rows.keep(replace(rows.entries(None, db)[0], state=State.CONFLICT, tries=7), "HTTP 409", {"Paris": "p"}, db)
+    assert rows.told(db)[0].known == {"Paris": "p"}
+    assert rows.retry([one, two], db) == 1
+    assert (rows.entries(None, db)[0].state, rows.entries(None, db)[0].tries) == (State.QUEUED, 0)
+    assert rows.drop([one, two, 99], db) == 2
+
+
+def test_one_process_leads_until_it_says_no_more(db):
+    assert rows.lead("replay", "a", 100.0, 115.0, db)
+    assert not rows.lead("replay", "b", 110.0, 125.0, db)
+    assert rows.lead("replay", "a", 110.0, 125.0, db)
+    assert rows.lead("replay", "b", 126.0, 140.0, db)

@@ -1,0 +1,255 @@
+"""Sites go, writes queue, sites come back: over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from scopeproxy.model.topology import Limits, Timeouts
+
+SCOPE = "{keystone: Paris, glance: Paris&Corte}"
+QUEUE = {"X-Scope-Options": "on-partial=queue"}
+PATIENCE = 20.0
+
+
+async def until(condition, what="it"):
+    """Wait for a condition, which may be a coroutine function."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            said = condition()
+            if await said if asyncio.iscoroutine(said) else said:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def waiting(cloud, site="Paris"):
+    return await cloud.apps[site].lasting.journal.told()
+
+
+async def empty(cloud, site="Paris"):
+    return not await waiting(cloud, site)
+
+
+def images(cloud, site):
+    return sorted(image["name"] for image in cloud.emulated.site(site).glance.images.values())
+
+
+async def create(cloud, token, name="twice", scope=SCOPE, site="Paris", **more):
+    body = {"name": name, "disk_format": "raw", "container_format": "bare", **more}
+    return await cloud.call(site, "image", "POST", "/v2/images", scope=scope, token=token, body=body, headers=QUEUE)
+
+
+async def test_a_write_for_a_site_that_is_away_is_made_when_it_is_back(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    made = await create(cloud, token)
+    assert (made.status, made.sites) == (201, {"Paris": "201", "Corte": "queued"})
+    assert "x-scope-partial" not in made.headers
+    assert [(one.entry.site, one.method, one.path) for one in await waiting(cloud)] == [("Corte", "POST", "/v2/images")]
+    assert "twice" not in images(cloud, "Corte")
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert images(cloud, "Corte").count("twice") == images(cloud, "Paris").count("twice") == 1
+
+
+async def test_nothing_is_left_of_a_write_that_every_site_has_done(cloud):
+    token = await cloud.token(SCOPE)
+    made = await create(cloud, token)
+    assert (made.status, made.sites) == (201, {"Paris": "201", "Corte": "201"})
+    assert await empty(cloud)
+
+
+ID = "5f64f646-d869-44d9-b434-f603198db6aa"
+
+
+async def on_one(cloud, token, method, path=f"/v2/images/{ID}", body=None, options=QUEUE, scope=SCOPE):
+    headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"} if method == "PATCH" else {}
+    return await cloud.call(
+        "Paris", "image", method, path, scope=scope, token=token, body=body, headers={**options, **headers}
+    )
+
+
+def renamed(name):
+    return [{"op": "replace", "path": "/name", "value": name}]
+
+
+def only(cloud, site, name):
+    return [image["name"] for image in cloud.emulated.site(site).glance.images.values() if name in image["name"]]
+
+
+async def test_later_writes_to_the_same_resource_queue_behind_the_first_and_keep_their_order(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    id_ = (await create(cloud, token, "twice-1")).json["id"]
+    for name in ("twice-2", "twice-3"):
+        changed = await on_one(cloud, token, "PATCH", f"/v2/images/{id_}", renamed(name))
+        assert (changed.status, changed.sites) == (200, {"Paris": "200", "Corte": "queued"})
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert only(cloud, "Corte", "twice") == only(cloud, "Paris", "twice") == ["twice-3"]
+    # What was made later is a replica like any other: each site is told its own id.
+    assert id_ not in cloud.emulated.site("Corte").glance.images
+    gone = await on_one(cloud, token, "DELETE", f"/v2/images/{id_}")
+    assert (gone.status, gone.sites) == (204, {"Paris": "204", "Corte": "204"})
+    assert only(cloud, "Corte", "twice") == []
+
+
+async def test_what_refers_to_a_resource_that_waits_queues_behind_it(cloud):
+    scope = "{keystone: Paris, neutron: Paris&Corte}"
+    token = await cloud.token(scope)
+    cloud.emulated.links.cut("Paris", "Corte")
+
+    async def make(kind, **values):
+        path, body = f"/v2.0/{kind}s", {kind: values}
+        made = await cloud.call("Paris", "network", "POST", path, scope=scope, token=token, body=body, headers=QUEUE)
+        assert (made.status, made.sites) == (201, {"Paris": "201", "Corte": "queued"}), made
+        return made.json[kind]["id"]
+
+    network = await make("network", name="far")
+    await make("subnet", name="near", network_id=network, ip_version=4, cidr="10.7.0.0/24")
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    told = await cloud.call("Corte", "network", "GET", "/v2.0/networks?name=far", token=await cloud.token(site="Corte"))
+    (far,) = told.json["networks"]
+    assert far["id"] != network
+    assert len(far["subnets"]) == 1
+
+
+async def test_a_create_and_its_delete_cancel_out(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    path = f"/v2/images/{(await create(cloud, token)).json['id']}"
+    await on_one(cloud, token, "PATCH", path, renamed("two"))
+    assert len(await waiting(cloud)) == 2
+    mark = cloud.mark()
+    deleted = await on_one(cloud, token, "DELETE", path)
+    assert (deleted.status, deleted.sites) == (204, {"Paris": "204", "Corte": "queued"})
+    assert await empty(cloud)
+    cloud.emulated.links.heal()
+    assert not [r for r in cloud.seen(mark, "glance", "Corte") if r.method != "GET"]
+
+
+async def test_a_refusal_stops_the_line_and_a_person_decides(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    await create(cloud, token, id=ID)
+    cloud.emulated.site("Corte").glance.add({"id": ID, "name": "was-there", "owner": "x"})
+    cloud.emulated.links.heal()
+    journal = cloud.apps["Paris"].lasting.journal
+
+    async def stopped():
+        return [one.entry.state.value for one in await waiting(cloud)] == ["conflict"]
+
+    await until(stopped)
+    (first,) = await waiting(cloud)
+    assert "409" in first.answer
+    # Whatever the policy: nothing overtakes the line.
+    changed = await on_one(cloud, token, "PATCH", body=renamed("two"), options={})
+    assert (changed.status, changed.sites) == (200, {"Paris": "200", "Corte": "queued"})
+    await cloud.apps["Paris"].house.replay.due()
+    assert len(await waiting(cloud)) == 2
+    assert cloud.emulated.site("Corte").glance.images[ID]["name"] == "was-there"
+    del cloud.emulated.site("Corte").glance.images[ID]
+    assert await journal.retry([first.entry.id]) == 1
+    await until(lambda: empty(cloud))
+    assert cloud.emulated.site("Corte").glance.images[ID]["name"] == "two"
+
+
+@pytest.mark.parametrize("chosen", [{}, {"id": ID}])
+@pytest.mark.parametrize("happened", [True, False])
+async def test_a_create_whose_answer_was_lost_is_looked_up_and_not_repeated(cloud, chosen, happened):
+    token = await cloud.token(SCOPE)
+    await cloud.use(timeouts=Timeouts(connect=0.2, answer=2.0, total=20.0))
+    await cloud.emulated.site("Corte").misbehave("image", "slow")
+    made = await create(cloud, token, **chosen)
+    assert (made.status, made.sites["Corte"]) == (201, "queued")
+    (one,) = await waiting(cloud)
+    assert one.entry.unsure
+    if happened:
+        image = {"name": "twice", "disk_format": "raw", "container_format": "bare", "visibility": "shared", **chosen}
+        project = cloud.emulated.site("Corte").keystone.directory.named("projects", "demo")["id"]
+        cloud.emulated.site("Corte").glance.add({**image, "owner": project})
+    await cloud.emulated.site("Corte").misbehave("image", None)
+    await until(lambda: empty(cloud))
+    assert images(cloud, "Corte").count("twice") == 1
+
+
+async def test_what_waits_survives_a_restart_and_what_was_under_way_is_looked_up(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    await create(cloud, token)
+    await cloud.apps.pop("Paris").stop()
+    await cloud.start("Paris")
+    assert len(await waiting(cloud)) == 1
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert images(cloud, "Corte").count("twice") == 1
+
+
+async def test_an_entry_without_a_login_waits_visibly_for_the_next_of_its_owner(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    await create(cloud, token)
+    revoked = await cloud.call(
+        "Paris", "identity", "DELETE", "/v3/auth/tokens", token=token, headers={"X-Subject-Token": token}
+    )
+    assert revoked.status == 204
+    cloud.emulated.links.heal()
+
+    async def stands(state):
+        return [one.entry.state.value for one in await waiting(cloud)] == [state]
+
+    await until(lambda: stands("waiting for login"))
+    await cloud.token(SCOPE, user="admin", password="secret")
+    assert await stands("waiting for login")
+    await cloud.token(SCOPE)
+    await until(lambda: empty(cloud))
+    assert images(cloud, "Corte").count("twice") == 1
+
+
+async def test_a_full_journal_is_told_before_anything_is_sent(cloud):
+    token = await cloud.token(SCOPE)
+    await cloud.use(limits=Limits(journal_entries=1))
+    refused = await create(cloud, token)
+    assert refused.status == 507
+    assert "the journal is full" in str(refused.json)
+    assert "twice" not in images(cloud, "Paris") + images(cloud, "Corte")
+
+
+async def test_when_no_site_did_it_or_one_refused_nothing_is_queued_and_nothing_left(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.site("Corte").glance.add({"id": ID, "name": "was-there", "owner": "x"})
+    refused = await create(cloud, token, id=ID)
+    assert refused.status == 409
+    assert await empty(cloud)
+    assert ID not in cloud.emulated.site("Paris").glance.images
+    cloud.emulated.links.cut("Paris", "Corte")
+    cloud.emulated.links.cut("Paris", "Marseille")
+    away = "{keystone: Paris, glance: Corte&Marseille}"
+    assert (await create(cloud, token, scope=away)).status in (401, 502)
+    assert await empty(cloud)
+
+
+async def test_a_partition_heals_and_all_sites_are_equal(cloud):
+    """Three sites, written to at all sides while none reaches another."""
+    everywhere = "{keystone: %s, glance: Paris&Corte&Marseille}"
+    sites = ("Paris", "Corte", "Marseille")
+    tokens = {site: await cloud.token(everywhere % site, site) for site in sites}
+    for one, other in (("Paris", "Corte"), ("Paris", "Marseille"), ("Corte", "Marseille")):
+        cloud.emulated.links.cut(one, other)
+    names = []
+    for site in sites:
+        for number in range(3):
+            names.append(f"{site}-{number}")
+            made = await create(cloud, tokens[site], names[-1], everywhere % site, site)
+            assert made.status == 201, made
+            assert sorted(made.sites.values()) == ["201", "queued", "queued"]
+    cloud.emulated.links.heal()
+    began = asyncio.get_running_loop().time()
+    for site in sites:
+        await until(lambda site=site: empty(cloud, site))
+    took = asyncio.get_running_loop().time() - began
+    for site in sites:
+        assert [name for name in images(cloud, site) if name in names] == sorted(names)
+    assert took < 10, f"equal after {took:.1f} s"
