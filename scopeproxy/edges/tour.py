@@ -151,13 +151,14 @@ def _user(part: Part) -> Step:
 def _list(sites: tuple[str, ...]) -> Step:
     async def holds(stage: Stage, seen: Seen) -> bool:
         words = seen.finished.stdout.split()
-        return not seen.finished.code and all(words.count(name) == 1 for name in stage.servers())
+        once = all(words.count(name) == 1 for name in stage.servers())
+        return not seen.finished.code and once and all(site in words for site in sites)
 
-    columns = ("-c", "ID", "-c", "Name", "-c", "Status", "-c", "Networks")
+    columns = ("-c", "ID", "-c", "Name", "-c", "Status", "-c", "Site")
     return Step(
         "One list of the servers of every site: all(*) joins them by &.",
         ("server", "list", *columns, "--scope", "{nova: all(*)}"),
-        f"every server of {', '.join(sites)} is there, once",
+        f"every server of {', '.join(sites)} is there, once, with its site",
         holds,
         scene=lambda stage: _servers_elsewhere(stage, sites[1:]),
     )

@@ -47,7 +47,7 @@ def test_the_tour_of_two_sites_is_as_expected_and_leaves_nothing(environment: di
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("As expected: ") == 6
-    assert "$ openstack server list -c ID -c Name -c Status -c Networks --scope '{nova: all(*)}'" in done.stdout
+    assert "$ openstack server list -c ID -c Name -c Status -c Site --scope '{nova: all(*)}'" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert list(tmp_path.iterdir()) == []
     assert using(tmp_path) == []
