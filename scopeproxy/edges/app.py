@@ -285,7 +285,7 @@ class App:
     # ---- housekeeping
 
     def _start_chores(self) -> None:
-        chores = (self._purge(), self._watch(), self._replay())
+        chores = (self._purge(), self._watch(), self._replay(), self.house.announcing.watch())
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     def _stop_chores(self) -> None:

@@ -13,6 +13,7 @@ from scopeproxy.edges.keys import peer_key
 from scopeproxy.edges.peers import Peers
 from scopeproxy.edges.wellknown import WellKnown
 from scopeproxy.errors import ConfigurationError
+from scopeproxy.execution.announcing import Announcing
 from scopeproxy.execution.calling import Calling
 from scopeproxy.execution.carrying import Carriers
 from scopeproxy.execution.delivery import Delivery, Travel
@@ -89,6 +90,7 @@ class House:
     replay: Replay
     forwarder: Forwarder
     probe: Callable[[str], Awaitable[Outcome]]
+    announcing: Announcing
 
 
 def build(topology: Topology, here: str, lasting: Lasting) -> House:
@@ -123,7 +125,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     identity = IdentityCalls(
         topology, here, delivery, carriers, issuers, validator, sign_in, broker, revocation, foreign, published
     )
-    replicas = Replicas(lasting.ledger)
+    replicas = Replicas(lasting.ledger, here)
     translating = Translating(topology, replicas)
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
@@ -131,7 +133,10 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
         Pages(topology, lasting.ledger, replicas), replicas, translating,
         Queueing(lasting.journal, health, site.proxy.limits),
     )  # fmt: skip
-    well_known = WellKnown(topology, here, vocabulary, identity, lending, health, lasting.records, journey.round_trip)
+    well_known = WellKnown(
+        topology, here, vocabulary, identity, lending, health, lasting.records, replicas, journey.round_trip
+    )
+    announcing = Announcing(topology, here, ask, lasting.ledger, health, lasting.metrics)
     peers = Peers(topology, here, keys.get, lasting.seen, lasting.ledger.first_time, lasting.several)
     opened = {door.address: door for door in doors(site, vocabulary)}
     headerless = Headerless(topology, here, vocabulary)
@@ -139,7 +144,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
         topology, site, opened, journey, peers, well_known, headerless, health,
         Replay(topology, here, vocabulary, lasting.journal, replicas, translating, calling, health, lasting.metrics),
         forwarder,
-        partial(_probe, delivery, topology),
+        partial(_probe, delivery, topology), announcing,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from urllib.parse import unquote
@@ -12,18 +13,28 @@ from scopeproxy.errors import CallerError, Forbidden, ScopeProxyError, Unauthori
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.records import Record, Records
+from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.tokens.lending import Lending, tell_site
 from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.lang.wire import from_header
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Reply, Request, json_reply
 from scopeproxy.model.topology import Topology
+from scopeproxy.planning.replica_news import told_by
+
+logger = logging.getLogger("scopeproxy")
 
 
 class NotFound(ScopeProxyError):
     """Nothing is at this path."""
 
     status = 404
+
+
+class Conflict(ScopeProxyError):
+    """What is told contradicts what is known."""
+
+    status = 409
 
 
 class WellKnown:
@@ -38,17 +49,19 @@ class WellKnown:
         lending: Lending,
         health: Health,
         records: Records,
+        replicas: Replicas,
         round_trip: Callable[[str, str], float | None],
     ) -> None:
         self._topology, self._here, self._vocabulary = topology, here, vocabulary
         self._identity, self._lending, self._health = identity, lending, health
-        self._records, self._round_trip = records, round_trip
+        self._records, self._replicas, self._round_trip = records, replicas, round_trip
 
     async def answer(self, request: Request, peer: str | None) -> Reply:
         """The page that the request asks for."""
-        if request.method not in ("GET", "HEAD"):
-            raise CallerError(f"{request.method} is not for this page: GET is")
         page = request.path.removeprefix(WELL_KNOWN)
+        methods = ("PUT", "DELETE") if page == "peer/replicas" else ("GET", "HEAD")
+        if request.method not in methods:
+            raise CallerError(f"{request.method} is not for this page: {methods[0]} is")
         if page.startswith("peer/"):
             return await self._for_peer(page.removeprefix("peer/"), request, peer)
         caller = await self._caller(request)
@@ -92,6 +105,8 @@ class WellKnown:
             return json_reply(self._here, 200, {"site": self._here})
         if page == "token":
             return await self._lend(request, peer)
+        if page == "replicas":
+            return await self._hear(request, peer)
         raise NotFound(f"no page {page!r} for peers")
 
     async def _lend(self, request: Request, peer: str) -> Reply:
@@ -100,6 +115,22 @@ class WellKnown:
         if there is None:
             raise NotFound(f"no login that {peer} has a part in covers {site[:80]!r}")
         return json_reply(self._here, 200, tell_site(there), (("Cache-Control", "no-store"),))
+
+    async def _hear(self, request: Request, peer: str) -> Reply:
+        """What another site's proxy tells of a replica set: kept where it does not contradict what is known."""
+        news = told_by(request)
+        unknown = [site for site in news.members if site not in self._topology.sites]
+        if unknown:
+            raise CallerError(f"unknown site {unknown[0][:80]!r} in a replica set")
+        if request.method == "DELETE":
+            for site, id_ in news.members.items():
+                await self._replicas.hear_gone(news.service, news.collection, site, id_)
+        elif self._here not in news.members:
+            raise CallerError(f"{self._here} has no part in this replica set")
+        elif not await self._replicas.hear(news):
+            logger.warning("%s tells of a replica set what contradicts what is known here: %s", peer, request.target)
+            raise Conflict("this contradicts what is known here of one of these ids")
+        return json_reply(self._here, 200, {"site": self._here})
 
 
 def _may_read(caller: Identity | None, record: Record) -> bool:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from scopeproxy.errors import ConfigurationError, SiteFailure
 from scopeproxy.execution import ledger_journal as ledger_journal
+from scopeproxy.execution import ledger_outbox as ledger_outbox
 from scopeproxy.execution import ledger_replicas as ledger_replicas
 from scopeproxy.execution import ledger_rows as rows
 from scopeproxy.execution.ledger_database import T, Work, engine_for, prepare, transaction, unusable

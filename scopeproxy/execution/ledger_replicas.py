@@ -1,17 +1,18 @@
-"""The ledger's tables of replica sets: which id is which at each site, and what other sites have yet to be told of it.
+"""The ledger's table of replica sets: which id is which at each site.
 
-Functions of a connection; no threads.  A set is the rows of one `member_of`; it is gone with its last row.
+Functions of a connection; no threads.  A set is the rows of one `member_of`, two at least.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from scopeproxy.execution.ledger_rows import schema
+from scopeproxy.planning.replica_news import ReplicaSet as ReplicaSet
 
 _name, _word = sa.String(255), sa.String(64)
 
@@ -34,28 +35,19 @@ replicas = sa.Table(
     sa.UniqueConstraint("member_of", "site", name="replicas_once_at_a_site"),
     sa.Index("ix_replicas_id", "service", "id"),
 )
-outbox = sa.Table(
-    "outbox",
-    schema,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("site", _name, nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
-    sa.Column("made", sa.Double, nullable=False),
-    sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("due", sa.Double, nullable=False, index=True),
-)
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSet:
-    """What was made by one call at several sites: site to its id there."""
+Transaction = sa.Connection
 
-    service: str
-    collection: str
-    members: Mapping[str, str]
+# What is done with news in the same transaction: with a set as it now is, or with a member that is gone.
+News = Callable[[ReplicaSet, sa.Connection], None]
 
 
-def learn(found: ReplicaSet, now: float, db: sa.Connection) -> bool:
+def untold(news: ReplicaSet, db: sa.Connection) -> None:
+    """Nobody is told."""
+
+
+def learn(found: ReplicaSet, now: float, news: News, db: sa.Connection) -> bool:
     """Keep a set.  More sites are added to one that is known; False, and nothing changed, where what is known says
     otherwise: an id belongs to another set already, or the set has another id at that site."""
     known = _sets_with(found, db)
@@ -73,6 +65,7 @@ def learn(found: ReplicaSet, now: float, db: sa.Connection) -> bool:
     ]
     if rows:
         db.execute(replicas.insert(), rows)
+        news(replace(found, members={**has, **found.members}), db)
     return True
 
 
@@ -118,8 +111,13 @@ def any_of_kind(service: str, collection: str, sites: Iterable[str], db: sa.Conn
     return db.execute(sa.select(replicas.c.id).where(which).limit(1)).first() is not None
 
 
-def forget(service: str, collection: str | None, site: str, id_: str, db: sa.Connection) -> ReplicaSet | None:
-    """Take a member out of its set; the set that it was of, with the member, or None when it was of none."""
+def forget(
+    service: str, collection: str | None, site: str, id_: str, news: News, db: sa.Connection
+) -> ReplicaSet | None:
+    """Take a member out of its set; the set that it was of, with the member, or None when it was of none.
+
+    Of one member alone there is nothing to tell: the set is gone with the last but one.
+    """
     which = (replicas.c.service == service) & (replicas.c.site == site) & (replicas.c.id == id_)
     if collection is not None:
         which &= replicas.c.collection == collection
@@ -127,5 +125,8 @@ def forget(service: str, collection: str | None, site: str, id_: str, db: sa.Con
     if row is None:
         return None
     members = _members([row.member_of], db)[row.member_of]
-    db.execute(replicas.delete().where(which))
-    return ReplicaSet(service, row.collection, members)
+    is_gone = replicas.c.member_of == row.member_of
+    db.execute(replicas.delete().where(is_gone if len(members) <= 2 else is_gone & (replicas.c.site == site)))
+    known = ReplicaSet(service, row.collection, members)
+    news(known, db)
+    return known

@@ -124,8 +124,9 @@ class Safe:
 
 
 def count(db: sa.Connection) -> dict[str, int]:
-    counts = [sa.select(sa.func.count()).select_from(table).scalar_subquery() for table in EXPIRING]
-    return dict(zip((table.name for table in EXPIRING), db.execute(sa.select(*counts)).one(), strict=True))
+    tables = schema.sorted_tables
+    counts = [sa.select(sa.func.count()).select_from(table).scalar_subquery() for table in tables]
+    return dict(zip((table.name for table in tables), db.execute(sa.select(*counts)).one(), strict=True))
 
 
 def drop_expired(table: sa.Table, now: float, db: sa.Connection) -> int:

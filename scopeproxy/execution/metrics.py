@@ -48,6 +48,11 @@ DOCUMENTED = (
         "More scoped work. Request id without tag where services use their own tokens.",
     ),
     Documented(
+        "scopeproxy_replicas_told_total", "counter", ("site", "outcome"),
+        "Replica sets that other sites' proxies were told: told, put off, refused, given up.",
+        "Put off: the site cannot be reached. Refused: the two sites know different things of an id.",
+    ),
+    Documented(
         "scopeproxy_site_calls_total", "counter", ("site", "service", "intent", "outcome"),
         "Calls made to the own services and to other sites.", "Outcome never_sent or maybe_sent: a site or link fails.",
     ),
@@ -136,6 +141,7 @@ class Metrics:
         self.site_call_seconds = histogram("scopeproxy_site_call_seconds")
         self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")
         self.pooled_connections = gauge("scopeproxy_pooled_connections")
+        self.replicas_told = counter("scopeproxy_replicas_told_total")
         self.uploads_left_behind = counter("scopeproxy_uploads_left_behind_total")
         self.logins = counter("scopeproxy_logins_total")
         self.token_grants = counter("scopeproxy_token_grants_total")

@@ -1,7 +1,7 @@
 """Replica sets: which id is which at each site, of what one call made at several.
 
 Learned from scoped creates alone, and forgotten member by member as they are deleted.  Shared by the workers of a site
-through the ledger; `telling` hands the news on to the other sites' proxies.
+through the ledger; announcing.py hands the news on to the other sites' proxies.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from functools import partial
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution import ledger_replicas as rows
 from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.ledger_outbox import post
 from scopeproxy.execution.ledger_replicas import ReplicaSet as ReplicaSet
+from scopeproxy.execution.ledger_replicas import Transaction
 from scopeproxy.execution.runner import Result
 from scopeproxy.model.messages import Outcome, Reply
 from scopeproxy.planning.created import is_new, made_in
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import Plan, Work, calls_of
+from scopeproxy.planning.replica_news import told_gone, told_set
 
 logger = logging.getLogger("scopeproxy")
 
@@ -28,18 +31,25 @@ _NAMED_BY_USERS = frozenset({("compute", "os-keypairs")})
 
 
 class Replicas:
-    """The replica sets that one site's proxy knows."""
+    """The replica sets that one site's proxy knows.  `here`: that site, which tells the others; "": nobody is told."""
 
-    def __init__(self, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
-        self._ledger, self._now = ledger, now
+    def __init__(self, ledger: Ledger, here: str = "", now: Callable[[], float] = time.time) -> None:
+        self._ledger, self._here, self._now = ledger, here, now
 
     async def learn(self, service: str, collection: str, members: Mapping[str, str]) -> bool:
-        """Keep that these ids, by site, are replicas of one another; sites are added to a set that is known.
+        """Keep that these ids, by site, are replicas of one another, and have those sites be told; sites are added to a
+        set that is known.
 
         False, and nothing is kept, where that contradicts what is known, or makes no set.
         """
-        found = ReplicaSet(service, collection, members)
-        return is_set(found) and await self._ledger.write(partial(rows.learn, found, self._now()))
+        return await self._learn(ReplicaSet(service, collection, members), partial(self._post, told_set))
+
+    async def hear(self, found: ReplicaSet) -> bool:
+        """Learn a set from another site's proxy."""
+        return await self._learn(found, rows.untold)
+
+    async def _learn(self, found: ReplicaSet, news: rows.News) -> bool:
+        return is_set(found) and await self._ledger.write(partial(rows.learn, found, self._now(), news))
 
     async def of(
         self, service: str, ids: Iterable[str], collection: str | None = None
@@ -56,8 +66,19 @@ class Replicas:
         return await self._ledger.read(partial(rows.any_of_kind, service, collection, tuple(sites)))
 
     async def forget(self, service: str, site: str, id_: str, collection: str | None = None) -> ReplicaSet | None:
-        """The site no longer has this member of a set; the set as it was, None when it was of none."""
-        return await self._ledger.write(partial(rows.forget, service, collection, site, id_))
+        """The site no longer has this member of a set, and those which have others are told; the set as it was, None
+        when it was of none."""
+        gone = partial(self._post, partial(told_gone, site))
+        return await self._ledger.write(partial(rows.forget, service, collection, site, id_, gone))
+
+    async def hear_gone(self, service: str, collection: str, site: str, id_: str) -> None:
+        """Forget a member by the word of another site's proxy."""
+        await self._ledger.write(partial(rows.forget, service, collection, site, id_, rows.untold))
+
+    def _post(self, tell: Callable[[ReplicaSet], str], news: ReplicaSet, db: Transaction) -> None:
+        for site in news.members:
+            if self._here and site != self._here and not post(site, tell(news), self._now(), db):
+                logger.warning("%s is not told of a replica set: too much waits for it already", site)
 
     async def note(self, work: Work, plan: Plan, result: Result) -> None:
         """Learn what a scoped create made, and forget what a scoped delete left nowhere to be found.

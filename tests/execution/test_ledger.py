@@ -56,6 +56,11 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/state/paris.db"
 
 
+def filled(ledger):
+    """The tables in which there is something."""
+    return {table: count for table, count in ledger.describe().items() if count}
+
+
 @asynccontextmanager
 async def opened(url, clock=None, key=KEY):
     ledger = Ledger(url, key, clock or Clock())
@@ -319,11 +324,11 @@ async def test_a_purge_drops_what_has_expired_and_nothing_else(ledger, other, cl
     await ledger.remember_login(replace(LOGIN, fingerprint="f2", identity=replace(LOGIN.identity, expires=NOW + 1)))
     await ledger.remember_login(LOGIN)
     assert await ledger.purge() == 0
-    assert ledger.describe() == {"requests": 6, "scopes": 2, "logins": 2, "site_logins": 4, "signatures": 0, "pages": 0}
+    assert filled(ledger) == {"requests": 6, "scopes": 2, "logins": 2, "site_logins": 4}
 
     clock.now = NOW + 1
     assert await other.purge() == 5 + 1 + 1 + 2
-    assert other.describe() == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2, "signatures": 0, "pages": 0}
+    assert filled(other) == {"requests": 1, "scopes": 1, "logins": 1, "site_logins": 2}
     assert await other.request(lasting.id) == lasting
     assert await other.login(CLIENT.fingerprint) == LOGIN
     assert await other.purge() == 0
@@ -342,13 +347,11 @@ async def test_everything_survives_a_restart(url):
         assert await ledger.request(known.id) == known
         assert await ledger.scope_of("d1") == "{image: Corte}"
         assert await ledger.login(CLIENT.fingerprint) == LOGIN
-        assert ledger.describe() == {
+        assert filled(ledger) == {
             "requests": 1,
             "scopes": 1,
             "logins": 1,
             "site_logins": 2,
-            "signatures": 0,
-            "pages": 0,
         }
 
 
@@ -399,7 +402,7 @@ async def test_a_sealed_token_moved_to_another_row_does_not_open(ledger, url):
 
 async def test_tables_with_a_module_of_their_own_are_read_and_written_by_transactions(ledger, other):
     found = replicas.ReplicaSet("image", "images", {"Paris": "a", "Corte": "b"})
-    assert await ledger.write(partial(replicas.learn, found, NOW))
+    assert await ledger.write(partial(replicas.learn, found, NOW, replicas.untold))
     assert await other.read(partial(replicas.of, "image", None, ["b"])) == {"b": {"Paris": "a", "Corte": "b"}}
 
 

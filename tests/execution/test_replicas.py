@@ -28,7 +28,7 @@ async def test_what_one_worker_learned_all_know(workers):
     assert await other.of("image", ["c1", "x"]) == {"c1": PAIR}
     assert await other.any_of_kind("image", "images", ["Corte"])
     assert await other.forget("image", "Corte", "c1") == ReplicaSet("image", "images", PAIR)
-    assert await one.of("image", ["p1"]) == {"p1": {"Paris": "p1"}}
+    assert await one.of("image", ["p1"]) == {}
 
 
 async def test_of_two_that_contradict_each_other_one_is_learned(workers):
