@@ -164,6 +164,8 @@ def _said(sites: str) -> dict[str, str]:
 
 
 def _hint(what: str) -> str:
+    if what.startswith("2"):
+        return f"HTTP {what}, and no part of such an answer"
     return _HINTS.get(what, f"HTTP {what}") if what.isdigit() else what
 
 

@@ -5,6 +5,7 @@ Functions of a connection; no threads.  A set is the rows of one `member_of`, tw
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ _name, _word = sa.String(255), sa.String(64)
 
 # The longest that fits into the columns; what is longer is no id, and is not looked for.
 LONGEST_ID = 255
+_SURROGATE = re.compile("[\ud800-\udfff]")
 LONGEST_WORD = 64
 
 # Ids to a query.
@@ -90,10 +92,16 @@ def _members(names: Iterable[str], db: sa.Connection) -> dict[str, dict[str, str
     return found
 
 
+def fits(id_: str) -> bool:
+    """Whether an id can be kept: of some length, and text to every database, which half a surrogate pair and NUL are
+    not."""
+    return 0 < len(id_) <= LONGEST_ID and "\0" not in id_ and not _SURROGATE.search(id_)
+
+
 def of(service: str, collection: str | None, ids: Iterable[str], db: sa.Connection) -> dict[str, dict[str, str]]:
     """Each id that is a member of one set, with the members of that set by site."""
     names: dict[str, set[str]] = {}
-    for some in _batches(id_ for id_ in ids if len(id_) <= LONGEST_ID):
+    for some in _batches(id_ for id_ in ids if fits(id_)):
         which = (replicas.c.service == service) & replicas.c.id.in_(some)
         if collection is not None:
             which &= replicas.c.collection == collection

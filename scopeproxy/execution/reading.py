@@ -69,5 +69,6 @@ async def discard(outcome: Outcome) -> None:
 
 def unread(reply: Reply, limit: int) -> Unreached:
     """A site whose answer is no use to a merge."""
-    why = f"answered HTTP {reply.status}" if not reply.ok else f"its answer is over {limit} bytes"
+    over = f"its answer is over {limit} bytes (limits.merged_body of the proxy)"
+    why = over if reply.ok else f"answered HTTP {reply.status}"
     return Unreached(reply.site, True, why)

@@ -123,5 +123,5 @@ def is_set(found: ReplicaSet) -> bool:
         len(found.members) > 1
         and words not in _NAMED_BY_USERS
         and all(word and len(word) <= rows.LONGEST_WORD for word in words)
-        and all(text and len(text) <= rows.LONGEST_ID for pair in found.members.items() for text in pair)
+        and all(rows.fits(text) for pair in found.members.items() for text in pair)
     )

@@ -110,7 +110,7 @@ class Request:
     @property
     def json(self) -> Any:
         """The held body as JSON; None when it is not held, or is not JSON."""
-        return _json(self.body.data) if isinstance(self.body, Held) else None
+        return parsed(self.body.data) if isinstance(self.body, Held) else None
 
     def header(self, name: str) -> str | None:
         return header(self.headers, name)
@@ -138,7 +138,7 @@ class Reply:
     @property
     def json(self) -> Any:
         """The body as JSON; None when it is not all here, or is not JSON."""
-        return None if self.rest is not None else _json(self.body)
+        return None if self.rest is not None else parsed(self.body)
 
     @property
     def ok(self) -> bool:
@@ -164,11 +164,16 @@ class Unreached:
 Outcome = Reply | Unreached
 
 
-def _json(data: bytes) -> Any:
+def parsed(data: bytes) -> Any:
+    """What a JSON text says; None when it is none.  `NaN` and `Infinity`, which Python would read, are no JSON."""
     try:
-        return json.loads(data)
+        return json.loads(data, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return None
+
+
+def _no_json(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def json_reply(site: str, status: int, value: Mapping[str, Any] | list[Any], headers: Headers = ()) -> Reply:

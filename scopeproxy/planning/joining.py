@@ -165,7 +165,9 @@ def _listings(answers: Answers) -> tuple[list[Listing], dict[str, str], dict[str
             found.append((one, listing(one.site, contents(one), wanted)))
     key = _common_key([part for _, part in found if part], wanted)
     listings = [part for _, part in found if part and part.key == key]
-    return listings, missing, {reply.site: reply for reply, part in found if part is None or part.key != key}
+    odd = {reply.site: reply for reply, part in found if part is None or part.key != key}
+    # Swift says 204 for an empty list: that is no other shape, beside a site that has one.
+    return listings, missing, {site: reply for site, reply in odd.items() if reply.status != 204}
 
 
 def _has_nothing_below(answers: Answers, outcome: Outcome) -> bool:

@@ -6,7 +6,6 @@ or an object with exactly one.
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from scopeproxy.model.messages import Reply, Request
+from scopeproxy.model.messages import Reply, Request, parsed
 
 Document = Any
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;]+)*)")
@@ -67,11 +66,9 @@ def _read(reply: Reply) -> Document | _Flaw | None:
         return None
     try:
         decoded = zlib.decompressobj(wbits=47).decompress(reply.body, DECODED + 1)
-        return (
-            _Flaw(f"its compressed answer is over {DECODED} bytes") if len(decoded) > DECODED else json.loads(decoded)
-        )
-    except (zlib.error, ValueError, RecursionError):
+    except zlib.error:
         return None
+    return _Flaw(f"its compressed answer is over {DECODED} bytes") if len(decoded) > DECODED else parsed(decoded)
 
 
 def listing(site: str, document: Document, collection: str) -> Listing | None:

@@ -45,6 +45,12 @@ def test_a_site_where_the_login_does_not_hold_is_told_with_how_to_learn_why(capl
     assert caplog.messages == [f"scope: the result is partial: nothing came from {why}"]
 
 
+def test_a_site_whose_answer_was_of_no_use_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    Results()(answer(X_Scope_Partial="Corte", X_Scope_Sites="Paris=200, Corte=200"))
+    why = "Corte (HTTP 200, and no part of such an answer)"
+    assert caplog.messages == [f"scope: the result is partial: nothing came from {why}"]
+
+
 def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFixture) -> None:
     session = Session()
     results = watch(session)

@@ -96,4 +96,6 @@ async def test_what_nobody_wants_is_closed_also_when_some_of_it_was_read() -> No
 
 def test_an_answer_that_is_no_use_tells_why() -> None:
     assert unread(Reply("Corte", 500), 10).why == "answered HTTP 500"
-    assert unread(Reply("Corte", 200), 10) == Unreached("Corte", True, "its answer is over 10 bytes")
+    assert unread(Reply("Corte", 200), 10) == Unreached(
+        "Corte", True, "its answer is over 10 bytes (limits.merged_body of the proxy)"
+    )
