@@ -202,10 +202,7 @@ class _Conversation:
     # ---- here and there
 
     async def _all_of(self, plans: Sequence[Plan], needed: frozenset[str]) -> _Branch:
-        beside = [needed.union(*(sites_in(other) for other in plans if other is not part)) for part in plans]
-        branches = await together(
-            self._evaluate(part, Take.ALL, others) for part, others in zip(plans, beside, strict=True)
-        )
+        branches = await together(self._evaluate(part, Take.ALL, _beside(part, plans, needed)) for part in plans)
         merged = self._merged(branches, await self._sets_in(branches))
         if merged.verdict is Verdict.DONE:
             return await self._compared(merged, plans)
@@ -322,6 +319,13 @@ class _Conversation:
 
 def _succeeded(outcome: Outcome) -> bool:
     return isinstance(outcome, Reply) and outcome.ok
+
+
+def _beside(part: Plan, plans: Sequence[Plan], needed: frozenset[str]) -> frozenset[str]:
+    """The sites that count for the other parts, where it matters: one site alone leaves nothing behind to be undone."""
+    if isinstance(part, Call):
+        return needed
+    return needed.union(*(sites_in(other) for other in plans if other is not part))
 
 
 def _unique(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from scopeproxy.lang.vocabulary import Vocabulary
@@ -206,7 +207,7 @@ class OwnService:
     fault: str = "plain"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Topology:
     """All sites.  `rtt`: declared round trips, by the pair of names in alphabetical order; `scopes`: named scopes;
     `regions`: those of them that catalogs offer as a region, name to region."""
@@ -241,12 +242,14 @@ class Topology:
         urls = (url for end in ends for url in (end.front, end.back) if url is not None and url.path)
         return tuple(dict.fromkeys(url.path for url in urls))
 
-    @property
+    # Asked for every call to every one of many sites.
+
+    @cached_property
     def has_identity(self) -> bool:
         """Whether any site has a keystone: without one, callers' credentials are none of our business."""
         return any("identity" in site.services for site in self)
 
-    @property
+    @cached_property
     def on_loopback(self) -> bool:
         """Whether all sites are on this one machine: every front is an address of its own."""
         return all(end.front.address.on_loopback for site in self for end in site.services.values())
