@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from places import FILES, HOST, LOAD_CORE, SINK, STUBS, on_core
@@ -65,11 +66,15 @@ class Stream:
     growth: float
 
 
-def stream(port: int, process: Process, size: int, up: bool) -> Stream:
+def stream(port: int, process: Process, size: int, up: bool, headers: Mapping[str, str] | None = None) -> Stream:
+    """One stream through the proxy at a port; up: at the next one, with `headers`."""
     process.forget_peak()
     before = process.memory("VmRSS")
     began = time.perf_counter()
-    (_send if up else _receive)(port + up, size)
+    if up:
+        _send(port + 1, size, headers or {})
+    else:
+        _receive(port, size)
     taken = time.perf_counter() - began
     return Stream(size / taken / 1e6, max(0.0, process.memory("VmHWM") - before))
 
@@ -85,8 +90,9 @@ def _receive(port: int, size: int) -> None:
         sys.exit(f"port {port}: {got} bytes came where {size} and a head were due")
 
 
-def _send(port: int, size: int) -> None:
-    head = f"PUT /x HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+def _send(port: int, size: int, headers: Mapping[str, str]) -> None:
+    lines = {"Host": f"{HOST}:{port}", "Content-Length": str(size), "Connection": "close", **headers}
+    head = "PUT /x HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
     with socket.create_connection((HOST, port)) as client:
         client.sendall(head.encode())
         for _ in range(size // CHUNK):
@@ -99,9 +105,9 @@ def _send(port: int, size: int) -> None:
 _ZEROS = bytes(CHUNK)
 
 
-def serve_sink() -> None:
+def serve_sink(port: int = SINK) -> None:
     """Swallows uploads, in a thread: nothing that reads less than we can send would do."""
-    listener = socket.create_server((HOST, SINK))
+    listener = socket.create_server((HOST, port))
     threading.Thread(target=_accept, args=(listener,), daemon=True).start()
 
 
