@@ -169,20 +169,28 @@ def test_much_data_goes_to_two_sites_at_once(cloud: Cloud, name: str, entry: str
         assert {shown(cloud, path, site) for site in ("Paris", "Corte")} == {("active", size, checksum(size))}
 
 
-def test_an_image_with_data_is_made_at_two_sites_by_one_command(cloud: Cloud, name: str, tmp_path: Path) -> None:
-    file, id_ = tmp_path / "data", str(uuid.uuid4())
+@pytest.mark.parametrize("chosen", [True, False])
+def test_an_image_with_data_is_made_at_two_sites_by_one_command(
+    cloud: Cloud, name: str, tmp_path: Path, chosen: bool
+) -> None:
+    """Under an id that the client has chosen, or under one of each site's own."""
+    file = tmp_path / "data"
     file.write_bytes(b"".join(blocks(8 * MIB)))
-    words = ("image", "create", name, "--id", id_, "--file", str(file), "--disk-format", "raw")
-    made = cloud.openstack(*words, "-f", "json", scope=BOTH)
+    words = ("image", "create", name, "--file", str(file), "--disk-format", "raw", "-f", "json")
+    made = cloud.openstack(*words, *(("--id", str(uuid.uuid4())) if chosen else ()), scope=BOTH)
     assert made.code == 0, made.stderr
-    expected = ("active", 8 * MIB, checksum(8 * MIB))
-    assert {shown(cloud, f"/v2/images/{id_}", site) for site in ("Paris", "Corte")} == {expected}
+    ids = set()
     for site in ("Paris", "Corte"):
-        saved = cloud.openstack("image", "save", id_, "--file", str(tmp_path / site), at=site)
+        there = cloud.openstack("image", "show", name, "-f", "json", at=site).json
+        ids.add(there["id"])
+        assert shown(cloud, f"/v2/images/{there['id']}", site) == ("active", 8 * MIB, checksum(8 * MIB))
+        saved = cloud.openstack("image", "save", name, "--file", str(tmp_path / site), at=site)
         assert saved.code == 0, saved.stderr
         assert (tmp_path / site).read_bytes() == file.read_bytes()
-    deleted = cloud.openstack("image", "delete", id_, scope=BOTH)
+    assert len(ids) == (1 if chosen else 2)
+    deleted = cloud.openstack("image", "delete", made.json["id"], scope=BOTH)
     assert deleted.code == 0, deleted.stderr
+    assert not [site for site in ("Paris", "Corte") if cloud.openstack("image", "show", name, at=site).code == 0]
 
 
 def test_a_client_that_waits_to_be_asked_for_the_data_is_asked(cloud: Cloud, name: str) -> None:
