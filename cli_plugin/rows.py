@@ -6,7 +6,7 @@ row belongs to the item that holds most of its cells; where that leaves a doubt 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,8 +34,9 @@ def sites_of(rows: Sequence[Sequence[Any]], lists: Sequence[Sequence[Item]]) -> 
     held = sum(len(row & _held(item)) for row, item in zip(cells, found, strict=True) if item)
     if held * _LEAST < sum(map(len, cells)):
         return None
-    sites = [(item and item.site) or "" for item in found]
-    return sites if any(sites) else None
+    if all(item is None or item.site is None for item in found):
+        return None
+    return [(item and item.site) or "" for item in found]
 
 
 class _Known:
@@ -49,13 +50,13 @@ class _Known:
             for text in texts:
                 self.holders[text].append(place)
 
-    def nearest(self, row: Cells) -> tuple[int, ...]:
-        """The items that hold most of the row, all that hold equally much."""
-        holders = sorted((self.holders[text] for text in row & self.holders.keys()), key=len)
+    def nearest(self, cells: Cells) -> list[int]:
+        """The items that hold most of the cells, all that hold equally much."""
+        holders = sorted((self.holders[text] for text in cells), key=len)
         rare = [places for places in holders if len(places) <= _COMMON] or holders[:1]
-        scores = {place: len(row & self.held[place]) for places in rare for place in places}
+        scores = {place: len(cells & self.held[place]) for places in rare for place in places}
         best = max(scores.values(), default=0)
-        return tuple(sorted(place for place, score in scores.items() if score == best))
+        return sorted(place for place, score in scores.items() if score == best)
 
 
 def _in_order(rows: Sequence[Cells], known: _Known) -> list[Item | None]:
@@ -71,16 +72,23 @@ def _by_cells(rows: Sequence[Cells], known: _Known) -> list[Item | None]:
 
     Rows that look alike are items that look alike, and as many: which is which then makes no difference.
     """
-    nearest = [known.nearest(row) for row in rows]
-    alike = Counter(nearest)
-    turn: Counter[tuple[int, ...]] = Counter()
-    found: list[Item | None] = []
-    for places in nearest:
-        if len({known.items[place].site for place in places}) == 1:
-            found.append(known.items[places[0]])
-        else:
-            found.append(known.items[places[turn[places]]] if alike[places] == len(places) else None)
-        turn[places] += 1
+    alike: dict[Cells, list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        alike[frozenset(row & known.holders.keys())].append(number)
+    shown: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for cells, numbers in alike.items():
+        shown[tuple(known.nearest(cells))] += numbers
+    found: list[Item | None] = [None] * len(rows)
+    for places, numbers in shown.items():
+        items = [known.items[place] for place in places]
+        if not items:
+            continue
+        if len({item.site for item in items}) == 1:
+            items = items[:1] * len(numbers)
+        elif len(items) != len(numbers):
+            items = [Item(items[0].body, "")] * len(numbers)  # one of them, at a site that cannot be told
+        for number, item in zip(sorted(numbers), items, strict=True):
+            found[number] = item
     return found
 
 

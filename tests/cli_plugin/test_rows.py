@@ -65,6 +65,12 @@ def test_where_it_cannot_be_told_nothing_is_said() -> None:
     assert sites_of([("dhcp",), ("l3",)], [agents]) == ["", "Paris"]
 
 
+def test_the_column_stays_though_all_is_in_doubt() -> None:
+    """A script which asks for it must not fail by what there is."""
+    agents = [at("Paris", binary="dhcp"), at("Corte", binary="dhcp")]
+    assert sites_of([("dhcp",)], [agents]) == [""]
+
+
 def test_names_made_of_several_are_told_by_the_order() -> None:
     """`role assignment list --names` shows alice@Default."""
     grants = [

@@ -152,6 +152,14 @@ def test_sorted_by_site_and_page_by_page(lab: Any) -> None:
     assert {"each-Paris Paris", "each-Corte Corte", "each-Marseille Marseille"} <= set(whole)
 
 
+def test_a_scope_that_is_set_in_the_interactive_shell_brings_the_column(lab: Any) -> None:
+    listed = "server list -f value -c Name -c Site --name each-\n"
+    done = lab.openstack(typed=f"scope set {{nova: Paris&Corte}}\n{listed}scope unset\nserver list -f value\n")
+    assert done.stderr == ""
+    assert {"each-Paris Paris", "each-Corte Corte"} <= set(done.stdout.splitlines())
+    assert not any(line.endswith(" Paris") and "ACTIVE" in line for line in done.stdout.splitlines())
+
+
 def test_an_empty_list_has_the_column_that_a_script_asks_for(lab: Any) -> None:
     words = ("server", "list", "--name", "nobody", "-f", "csv", "-c", "Site")
     assert lab.openstack(*words, "--scope", "{nova: Paris&Corte}").stdout == '"Site"\n'
