@@ -211,7 +211,8 @@ class Journey:
         self._learn(work, plan, caller, result)
         await self._replicas.note(work, plan, result)
         await self._queueing.end(queued, result)
-        if work.intent.kind is not Kind.CREATE and work.replicas:
+        if work.intent.kind is not Kind.CREATE and any(isinstance(one, Reply) and one.ok for one in result.asked):
+            # To whom no site shows it, nothing is told of it.
             result = replace(result, replicas=work.replicas)
         if several and _merges(work) and result.reply is not None:
             return replace(result, reply=conditions.evaluated(work.request, result.reply))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -98,19 +98,30 @@ def fits(id_: str) -> bool:
     return 0 < len(id_) <= LONGEST_ID and "\0" not in id_ and not _SURROGATE.search(id_)
 
 
-def of(service: str, collection: str | None, ids: Iterable[str], db: sa.Connection) -> dict[str, dict[str, str]]:
-    """Each id that is a member of one set, with the members of that set by site."""
-    names: dict[str, set[str]] = {}
+def of(
+    service: str, collection: str | None, ids: Iterable[str], db: sa.Connection, sites: Iterable[str] = ()
+) -> dict[str, dict[str, str]]:
+    """Each id that is a member of one set, with the members of that set by site; of several sets, of the one that has
+    it at the first of these sites."""
+    names: dict[str, dict[str, str]] = {}
     for some in _batches(id_ for id_ in ids if fits(id_)):
         which = (replicas.c.service == service) & replicas.c.id.in_(some)
         if collection is not None:
             which &= replicas.c.collection == collection
-        for id_, name in db.execute(sa.select(replicas.c.id, replicas.c.member_of).where(which)):
-            names.setdefault(id_, set()).add(name)
-    # An id that stands for different things at different sites (a flavor's "1") tells nothing by itself.
-    clear = {id_: next(iter(sets)) for id_, sets in names.items() if len(sets) == 1}
+        for id_, site, name in db.execute(sa.select(replicas.c.id, replicas.c.site, replicas.c.member_of).where(which)):
+            names.setdefault(id_, {})[site] = name
+    order = tuple(sites)
+    chosen = {id_: _chosen(at, order) for id_, at in names.items()}
+    clear = {id_: name for id_, name in chosen.items() if name is not None}
     members = _members(clear.values(), db)
     return {id_: members[name] for id_, name in clear.items()}
+
+
+def _chosen(at: Mapping[str, str], sites: Iterable[str]) -> str | None:
+    """Of the sets, by site, of which an id is a member, the one that is meant.  An id that stands for different things
+    at different sites (the 1 of nova's aggregates) tells nothing by itself."""
+    first = next((at[site] for site in sites if site in at), None)
+    return first or (next(iter(at.values())) if len(set(at.values())) == 1 else None)
 
 
 def any_of_kind(service: str, collection: str, sites: Iterable[str], db: sa.Connection) -> bool:

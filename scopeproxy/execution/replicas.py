@@ -52,14 +52,16 @@ class Replicas:
         return is_set(found) and await self._ledger.write(partial(rows.learn, found, self._now(), news))
 
     async def of(
-        self, service: str, ids: Iterable[str], collection: str | None = None
+        self, service: str, ids: Iterable[str], collection: str | None = None, sites: Iterable[str] = ()
     ) -> Mapping[str, Mapping[str, str]]:
         """Those of the ids that are members of a set, each with all members of it by site.
 
-        An id that stands for different things at different sites (a flavor's "1") is left out.
+        An id that stands for different things at different sites (the 1 of nova's aggregates) is that of the first of
+        `sites` which has it in a set, and is left out where none does.
         """
         wanted = tuple(ids)
-        return await self._ledger.read(partial(rows.of, service, collection, wanted)) if wanted else {}
+        known = partial(rows.of, service, collection, wanted, sites=tuple(sites))
+        return await self._ledger.read(known) if wanted else {}
 
     async def any_of_kind(self, service: str, collection: str, sites: Iterable[str]) -> bool:
         """Whether anything of this collection at one of these sites is a replica."""
@@ -104,6 +106,9 @@ class Replicas:
                 members = {site: id_ for site, id_ in result.replicas.items() if site in new}
                 await self.learn(work.request.service, collection, members)
         elif work.intent.kind is Kind.DELETE and work.intent.id and not work.intent.beneath:
+            if not any(isinstance(one, Reply) and one.ok for one in result.asked):
+                # What a caller may not see is a 404 as well.
+                return
             gone = {one.site for one in result.asked if _is_gone(one)}
             for call in calls_of(plan):
                 if call.site in gone:

@@ -14,10 +14,10 @@ from scopeproxy.execution.asking import Forward
 from scopeproxy.execution.reading import collect
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.together import together
-from scopeproxy.lang.scope import sites_of
+from scopeproxy.lang.scope import At, sites_of
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.intent import Kind, is_uuid
 from scopeproxy.planning.natural_keys import ids_named, name_of, searched, shown
 from scopeproxy.planning.plan import Call, Work
 from scopeproxy.planning.planner import where
@@ -70,7 +70,7 @@ class Translating:
         found = places(work.request, work.intent)
         if not found or (len(sites) == 1 and sites[0] == work.entry and not work.scope):
             return work
-        sets = await self._sets_of(found)
+        sets = await self._sets_of(work, found)
         if not sets:
             return work
         translations = {site: dict(_known(work, site, found, sets)) for site in sites}
@@ -78,14 +78,19 @@ class Translating:
         about = {site: itself[site] for site in sites if site in itself}
         return replace(work, translations=translations, replicas=about if work.intent.id else {})
 
-    async def _sets_of(self, found: Iterable[Place]) -> dict[Key, Mapping[str, str]]:
+    async def _sets_of(self, work: Work, found: Iterable[Place]) -> dict[Key, Mapping[str, str]]:
         kinds: dict[tuple[str, str], list[str]] = {}
         for place in found:
             kinds.setdefault((place.service, place.collection), []).append(place.value)
         sets: dict[Key, Mapping[str, str]] = {}
         for (service, collection), ids in kinds.items():
-            known = await self._replicas.of(service, ids, collection)
-            sets.update({(service, collection, id_): members for id_, members in known.items()})
+            # Where the caller has the ids from.
+            sites = sites_of(work.scope.location(service) or At(work.entry))
+            known = await self._replicas.of(service, ids, collection, sites)
+            for id_, members in known.items():
+                # A number that counts at each site for itself is another thing's where it is no member's.
+                if is_uuid(id_) or any(members.get(site) == id_ for site in sites):
+                    sets[service, collection, id_] = members
         return sets
 
     async def resolved(self, call: Call, work: Work, asker: Asker) -> Call | Unreached:

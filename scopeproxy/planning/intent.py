@@ -73,7 +73,12 @@ class Intent:
     @property
     def by_name(self) -> bool:
         """Whether it names one resource by something which is no UUID: clients look names up that way first."""
-        return self.id is not None and not _UUID.match(self.id)
+        return self.id is not None and not is_uuid(self.id)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether an id is one that no two things have, at whatever sites."""
+    return bool(_UUID.match(text))
 
 
 _READ, _PUT, _POST, _ANY = frozenset({"GET", "HEAD"}), frozenset({"PUT"}), frozenset({"POST"}), None

@@ -23,6 +23,7 @@ BODIES: tuple[Row, ...] = (
     ("compute", "servers", "interfaceAttachment.net_id", "network", "networks"),
     ("compute", "servers", "volumeAttachment.volumeId", "block-storage", "volumes"),
     ("compute", "flavors", "addTenantAccess.tenant", "identity", "projects"),
+    ("compute", "flavors", "removeTenantAccess.tenant", "identity", "projects"),
     ("block-storage", "volumes", "volume.imageRef", "image", "images"),
     ("block-storage", "volumes", "volume.snapshot_id", "block-storage", "snapshots"),
     ("block-storage", "volumes", "volume.source_volid", "block-storage", "volumes"),
@@ -33,7 +34,10 @@ BODIES: tuple[Row, ...] = (
     ("block-storage", "backups", "restore.volume_id", "block-storage", "volumes"),
     ("block-storage", "attachments", "attachment.volume_uuid", "block-storage", "volumes"),
     ("block-storage", "attachments", "attachment.instance_uuid", "compute", "servers"),
+    ("block-storage", "types", "addProjectAccess.project", "identity", "projects"),
+    ("block-storage", "types", "removeProjectAccess.project", "identity", "projects"),
     ("image", "images", "member", "identity", "projects"),
+    ("image", "images", "owner", "identity", "projects"),
     ("network", ANY, "*.network_id", "network", "networks"),
     ("network", ANY, "*.subnet_id", "network", "subnets"),
     ("network", ANY, "*.port_id", "network", "ports"),
@@ -48,6 +52,7 @@ BODIES: tuple[Row, ...] = (
     ("network", "routers", "subnet_id", "network", "subnets"),
     ("network", "routers", "port_id", "network", "ports"),
     ("network", "ports", "*.device_id", "compute", "servers"),
+    ("network", "rbac-policies", "*.target_tenant", "identity", "projects"),
     ("load-balancer", ANY, "*.vip_subnet_id", "network", "subnets"),
     ("load-balancer", ANY, "*.vip_network_id", "network", "networks"),
     ("load-balancer", ANY, "*.vip_port_id", "network", "ports"),
@@ -60,6 +65,9 @@ BODIES: tuple[Row, ...] = (
     (ANY, ANY, "*.domain_id", "identity", "domains"),
     (ANY, ANY, "*.user_id", "identity", "users"),
 )
+
+# What `*` does not stand for: what holds words of users.
+FREE = frozenset({"metadata", "meta", "extra_specs", "properties", "parameters", "template", "environment", "files"})
 
 # What the items of block_device_mapping_v2 refer to is told by their source_type.
 SOURCES = {

@@ -6,7 +6,7 @@ What an id is called elsewhere is for execution to find out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
@@ -17,6 +17,7 @@ from scopeproxy.planning.intent import Intent, parts_of
 from scopeproxy.planning.reference_fields import (
     ANY,
     BODIES,
+    FREE,
     OWN_QUERIES,
     PATHS,
     QUERIES,
@@ -31,8 +32,8 @@ Key = tuple[str, str, str]
 # What such an id is called at one site.
 Translation = Mapping[Key, str]
 
-# What is the same everywhere: the id of the default domain.
-_EVERYWHERE = "default"
+# What is the same everywhere, or no id: the id of the default domain, and neutron's word for all projects.
+_EVERYWHERE = frozenset({"", "default", "*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def translated(request: Request, intent: Intent, translation: Translation) -> Re
 
 def _changed(request: Request, intent: Intent, change: _Change) -> Request:
     def changed(place: Place) -> str:
-        return place.value if place.value in ("", _EVERYWHERE) else change(place)
+        return place.value if place.value in _EVERYWHERE else change(place)
 
     path, mark, query = request.target.partition("?")
     target = _path(path, request, changed) + mark + _query(query, request, intent, changed)
@@ -175,6 +176,6 @@ def _at(value: Any, path: tuple[str, ...], field: str, holder: Any, to: tuple[st
         return [_at(one, rest, f"{field}[{number}]", value, to, change) for number, one in enumerate(value)]
     if not isinstance(value, dict):
         return value
-    names: Iterable[str] = list(value) if step == ANY else [step] if step in value else []
-    new = {name: _at(value[name], rest, f"{field}.{name}".lstrip("."), value, to, change) for name in names}
+    wanted = (name for name in value if name not in FREE) if step == ANY else (step,) if step in value else ()
+    new = {name: _at(value[name], rest, f"{field}.{name}".lstrip("."), value, to, change) for name in wanted}
     return {**value, **new}

@@ -87,6 +87,7 @@ def test_an_id_of_two_sets_tells_nothing_by_itself(db):
     rows.learn(ReplicaSet("compute", "flavors", {"Paris": "1", "Corte": "2"}), 1.0, rows.untold, db)
     rows.learn(ReplicaSet("compute", "flavors", {"Paris": "3", "Corte": "1"}), 1.0, rows.untold, db)
     assert rows.of("compute", None, ["1", "2"], db) == {"2": {"Paris": "1", "Corte": "2"}}
+    assert rows.of("compute", None, ["1"], db, ["Nice", "Paris", "Corte"]) == {"1": {"Paris": "1", "Corte": "2"}}
 
 
 def test_more_ids_than_a_query_takes(db):

@@ -102,3 +102,18 @@ async def test_what_the_ledger_cannot_keep_is_logged_and_the_create_stays_a_succ
     image = await made(cloud, token)
     assert image.status == 201
     assert f"replica set not noted: POST /v2/images: {image.headers['x-scope-replicas']}" in caplog.text
+
+
+async def test_who_may_not_see_a_replica_neither_dissolves_its_set_nor_learns_of_it(cloud):
+    for site in cloud.emulated.sites:
+        site._user("carol", (("admin", "member"),))
+    token, stranger = await cloud.token(BOTH), await cloud.token(BOTH, user="carol", password="secret", project="admin")
+    image = await made(cloud, token)
+    members = await sets_of(cloud, image)
+    for method in ("GET", "DELETE"):
+        path = f"/v2/images/{members['Paris']}"
+        refused = await cloud.call("Paris", "image", method, path, scope=BOTH, token=stranger)
+        assert refused.status == 404, refused
+        assert "x-scope-replicas" not in refused.headers
+        assert members["Corte"] not in str(refused)
+    assert await sets_of(cloud, image) == members

@@ -193,3 +193,42 @@ async def test_roles_are_granted_between_the_ids_of_each_site(cloud):
     assert (granted.status, granted.sites) == (204, {"Paris": "204", "Corte": "204"}), granted
     asked = [record.path for record in cloud.seen(mark, "keystone", "Corte") if record.method == "PUT"]
     assert asked == [f"/v3/projects/{projects['Corte']}/users/{users['Corte']}/roles/{roles['Corte']}"]
+
+
+# ---- ids that count at each site for itself
+
+
+AGGREGATES = "{nova: Paris&Corte}"
+
+
+async def numbered(cloud, **members: str) -> None:
+    """A set of things whose ids are numbers, as nova's aggregates have them."""
+    assert await Replicas(cloud.apps["Paris"].lasting.ledger).learn("compute", "os-aggregates", members)
+
+
+@pytest.mark.parametrize(
+    ("scope", "asked", "expected"),
+    [
+        # Corte's own 4 is another thing than Paris's, and than the replica of Paris's 1.
+        ("{nova: Corte}", "4", {"Corte": "4"}),
+        ("{nova: Corte}", "7", {"Corte": "7"}),
+        ("{nova: Paris&Corte}", "4", {"Paris": "4", "Corte": "7"}),
+        ("{nova: Corte&Paris}", "4", {"Paris": "1", "Corte": "4"}),
+        ("{nova: Paris&Corte}", "1", {"Paris": "1", "Corte": "4"}),
+    ],
+)
+async def test_a_number_is_that_of_the_first_site_of_the_scope_which_has_it(cloud, scope, asked, expected):
+    await numbered(cloud, Paris="1", Corte="4")
+    await numbered(cloud, Paris="4", Corte="7")
+    token, mark = await cloud.token(AGGREGATES), cloud.mark()
+    await cloud.call("Paris", "compute", "DELETE", f"/v2.1/os-aggregates/{asked}", scope=scope, token=token)
+    for site in ("Paris", "Corte"):
+        wanted = [f"/v2.1/os-aggregates/{expected[site]}"] if site in expected else []
+        assert [path for path in paths(cloud, mark, "nova", site) if "aggregates" in path] == wanted
+
+
+async def test_a_number_of_a_site_outside_the_scope_is_no_replica(cloud):
+    await numbered(cloud, Paris="1", Corte="7")
+    token, mark = await cloud.token("{nova: Corte}"), cloud.mark()
+    await cloud.call("Paris", "compute", "DELETE", "/v2.1/os-aggregates/1", scope="{nova: Corte}", token=token)
+    assert [path for path in paths(cloud, mark, "nova", "Corte") if "aggregates" in path] == ["/v2.1/os-aggregates/1"]

@@ -116,3 +116,30 @@ def test_only_what_is_named_changes(request: Request, others: dict[str, str]) ->
 
 def test_a_place_knows_its_key() -> None:
     assert Place("image", "images", "images", "a", itself=True).key == ("image", "images", "a")
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "body"),
+    [
+        ("compute", "POST /v2.1/servers/s/metadata", {"metadata": {"user_id": "u", "project_id": "p"}}),
+        ("compute", "PUT /v2.1/servers/s/metadata/user_id", {"meta": {"user_id": "u"}}),
+        ("block-storage", "POST /v3/types/s/extra_specs", {"extra_specs": {"tenant_id": "p"}}),
+        ("orchestration", "POST /v1/stacks", {"stack_name": "s", "parameters": {"project_id": "p"}}),
+        ("network", "POST /v2.0/rbac-policies", {"rbac_policy": {"target_tenant": "*"}}),
+    ],
+)
+def test_words_of_users_are_no_ids_whatever_they_are_called(service: str, line: str, body: object) -> None:
+    assert [one for one in found(call(service, line, body)) if not one[3]] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "body"),
+    [
+        ("image", "POST /v2/images", {"name": "p", "owner": "p"}),
+        ("network", "POST /v2.0/rbac-policies", {"rbac_policy": {"target_tenant": "p"}}),
+        ("block-storage", "POST /v3/types/t/action", {"addProjectAccess": {"project": "p"}}),
+        ("compute", "POST /v2.1/flavors/f/action", {"removeTenantAccess": {"tenant": "p"}}),
+    ],
+)
+def test_whose_a_thing_is_to_be_is_a_reference_too(service: str, line: str, body: object) -> None:
+    assert ("identity", "projects", "p", False) in found(call(service, line, body))
