@@ -2,8 +2,10 @@
 # makes it anew when setup.cfg changes.
 
 PYTHON ?= python3
+KILLS ?= 40
+DICE ?= 7
 
-.PHONY: demo test style types unit wheel-test openstack openstack-test bench notes clean
+.PHONY: demo test style types unit wheel-test openstack openstack-test crash-test bench notes clean
 
 # An embedded cloud of three sites with their proxies, and a tour of it.
 demo: .venv-client/ready
@@ -34,6 +36,10 @@ openstack: .venv-client/ready
 # are those of examples/openstack.
 openstack-test: .venv-test/ready
 	.venv-test/bin/pytest tests/openstack --cloud real
+
+# The proxy killed again and again while clients write through it; `make test` does it three times.
+crash-test: .venv-test/ready
+	.venv-test/bin/pytest tests/crash --kills $(KILLS) --dice $(DICE)
 
 # Side by side with other proxies: benchmarks/README.md
 bench: .venv-client/ready

@@ -81,6 +81,7 @@ class Results(BaseAdapter):
         _stop_at_refusal(response)
         said = _said(_sites(response))
         self._warn(response.headers.get(PARTIAL_HEADER, ""), said)
+        self._tell_later([site for site, what in said.items() if what == "queued"])
         if stream or "json" not in response.headers.get("Content-Type", ""):
             return  # a download must not be pulled into memory by looking at it
         if self._answers is None:
@@ -92,6 +93,11 @@ class Results(BaseAdapter):
         if answered:
             with suppress(ValueError):
                 self.sites.note(response.json(), answered)
+
+    def _tell_later(self, queued: list[str]) -> None:
+        if queued and frozenset((*queued, "")) not in self._warned:
+            self._warned.add(frozenset((*queued, "")))  # no site is called that: told apart from what is missing
+            LOG.warning("scope: not done yet, and queued for when they are back: %s", _some(queued))
 
     def _warn(self, partial: str, said: dict[str, str]) -> None:
         missing = _names(partial)
@@ -135,6 +141,11 @@ def site_of(resource: Any) -> str | None:
     names = [name for name in (getattr(resource, key, None) for key in ("resources_key", "resource_key")) if name]
     ids = [str(id_) for id_ in (getattr(resource, key, None) for key in ("id", "name")) if id_]
     return results.sites.of(names or [""], ids)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _sites(response: Response) -> str:

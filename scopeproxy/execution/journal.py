@@ -205,11 +205,23 @@ class Journal:
 
     async def logged_in(self, login: Login, token: Token) -> int:
         """Somebody has logged in under a scope: what waits for that goes on; returns how many entries."""
-        if not await self._ledger.read(rows.any_waits):
-            return 0
         people = [site.identity for site in login.sites.values() if isinstance(site, SiteToken)]
-        owners = sorted({owner_of(one.user_id, one.project_id) for one in people})
-        return await self._ledger.write(lambda db: rows.logged_in(self._envelope, owners, token, login.issuer, db))
+        owners = {owner_of(one.user_id, one.project_id) for one in people}
+        if not await self._ledger.read(lambda db: rows.has_writes_of(owners, db)):
+            return 0
+        sites = [site.site for site in login.sites.values() if isinstance(site, SiteToken)]
+
+        def work(db: Connection) -> int:
+            return sum(rows.logged_in(self._envelope, one, token, login.issuer, sites, db) for one in sorted(owners))
+
+        return await self._ledger.write(work)
+
+    async def renewed(self, entry: Entry) -> bool:
+        """The site no longer takes the entry's token: whether its owner has logged in since, so that it goes on."""
+        renewed = await self._ledger.write(lambda db: rows.renew(self._envelope, entry.id, State.QUEUED, db))
+        if renewed:
+            self._in_hand.discard(entry.id)
+        return renewed
 
     # ---- operators
 

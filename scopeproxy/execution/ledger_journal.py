@@ -54,6 +54,14 @@ journal = sa.Table(
     sa.Column("sealed", sa.LargeBinary(2**24 - 1), nullable=False),
     sqlite_autoincrement=True,
 )
+# Of those who have writes here, the last login: `sites` that it has a token for, and the client's token sealed.
+logins = sa.Table(
+    "journal_logins",
+    schema,
+    sa.Column("owner", _name, primary_key=True),
+    sa.Column("sites", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary(2**24 - 1), nullable=False),
+)
 # Who replays: one of all the processes that serve a site.
 leases = sa.Table(
     "leases",
@@ -76,13 +84,15 @@ class Letter:
     """A write as its caller made it, and whatever else it takes to make it again at one site.
 
     `scope`: the whole of it, selectors expanded; `own`: the ids of the caller's user and project, "" for none;
-    `token`: the client's; `home`, `entry`, `hops`, `source` as they were found with the call; `host`, `client`,
+    `ids`: service, collection, id in the call and the site's own id for that, as they were known then; `token`: the
+    client's; `home`, `entry`, `hops`, `source` as they were found with the call; `host`, `client`,
     `scheme`: how the client came.
     """
 
     request: Request
     scope: str
     own: tuple[str, str] = ("", "")
+    ids: tuple[tuple[str, str, str, str], ...] = ()
     token: Token | None = None
     home: str = ""
     entry: str = ""
@@ -130,7 +140,7 @@ class Envelope:
         body = b64encode(request.body.data).decode()
         said = [request.service, request.method, request.target, request.headers, body]
         token = letter.token and letter.token.value
-        rest = [letter.scope, letter.own, token, letter.home, letter.entry, letter.hops, letter.source]
+        rest = [letter.scope, letter.own, letter.ids, token, letter.home, letter.entry, letter.hops, letter.source]
         came = [letter.host, letter.client, letter.scheme]
         return self._fernet.encrypt(json.dumps([write, site, said, rest, came]).encode())
 
@@ -144,8 +154,21 @@ class Envelope:
             return None
         service, method, target, headers, body = said
         request = Request(service, method, target, tuple((k, v) for k, v in headers), Held(b64decode(body)))
-        scope, own, token, *found = rest
-        return Letter(request, scope, tuple(own), Token(token) if token else None, *found, *came)
+        scope, own, ids, token, *found = rest
+        known = tuple((to, collection, here, there) for to, collection, here, there in ids)
+        return Letter(request, scope, tuple(own), known, Token(token) if token else None, *found, *came)
+
+    def seal_login(self, owner: str, token: Token, home: str) -> bytes:
+        """A login, bound to its owner."""
+        return self._fernet.encrypt(json.dumps([owner, token.value, home]).encode())
+
+    def open_login(self, owner: str, sealed: bytes) -> tuple[Token, str] | None:
+        """The token of a login, and who issued it."""
+        try:
+            whose, token, home = json.loads(self._fernet.decrypt(sealed))
+        except (InvalidToken, ValueError):
+            return None
+        return (Token(token), home) if whose == owner else None
 
 
 # ---- reading
@@ -296,24 +319,46 @@ def retry(ids: Collection[int], db: sa.Connection) -> int:
     return db.execute(journal.update().where(where).values(state=State.QUEUED.value, next_try=0.0, tries=0)).rowcount
 
 
-def any_waits(db: sa.Connection) -> bool:
-    """Whether anything waits for a login."""
-    return db.scalar(sa.select(journal.c.id).where(journal.c.state == State.WAITING.value).limit(1)) is not None
+def has_writes_of(owners: Collection[str], db: sa.Connection) -> bool:
+    """Whether any of these has writes here."""
+    return db.scalar(sa.select(journal.c.id).where(journal.c.owner.in_(owners)).limit(1)) is not None
 
 
-def logged_in(envelope: Envelope, owners: Collection[str], token: Token, home: str, db: sa.Connection) -> int:
-    """The owner of what waits for a login has logged in: the new token takes the old one's place."""
-    where = journal.c.owner.in_(owners) & (journal.c.state == State.WAITING.value)
-    rows = db.execute(sa.select(journal.c.id, journal.c.write, journal.c.site, journal.c.sealed).where(where)).all()
-    for row in rows:
-        old = envelope.open(row.write, row.site, row.sealed)
-        if old is not None:
-            request = old.request.with_header("X-Auth-Token", token.value)
-            new = replace(old, request=request, token=token, home=home)
-            sealed = envelope.seal(row.write, row.site, new)
-            values = {"sealed": sealed, "size": len(sealed), "state": State.QUEUED.value, "next_try": 0.0}
-            db.execute(journal.update().where(journal.c.id == row.id).values(values))
-    return len(rows)
+def logged_in(
+    envelope: Envelope, owner: str, token: Token, home: str, sites: Collection[str], db: sa.Connection
+) -> int:
+    """Somebody has logged in: where writes of theirs are here, the login is kept, and what waits for one goes on.
+
+    `sites`: where the login has a token for; returns how many entries go on.
+    """
+    db.execute(logins.delete().where(logins.c.owner.not_in(sa.select(journal.c.owner))))
+    if db.scalar(sa.select(journal.c.id).where(journal.c.owner == owner).limit(1)) is None:
+        return 0
+    values = {"sites": json.dumps(sorted(sites)), "sealed": envelope.seal_login(owner, token, home)}
+    if not db.execute(logins.update().where(logins.c.owner == owner).values(values)).rowcount:
+        db.execute(logins.insert().values(owner=owner, **values))
+    waits = (journal.c.owner == owner) & (journal.c.state == State.WAITING.value) & journal.c.site.in_(sites)
+    return sum(renew(envelope, id_, State.QUEUED, db) for id_ in db.scalars(sa.select(journal.c.id).where(waits)).all())
+
+
+def renew(envelope: Envelope, id_: int, state: State, db: sa.Connection) -> bool:
+    """Put the owner's last login in the place of the one that an entry was made with; False where that is none for its
+    site, or the same."""
+    row = db.execute(
+        sa.select(journal.c.write, journal.c.site, journal.c.owner, journal.c.sealed).where(journal.c.id == id_)
+    ).one_or_none()
+    kept = row and db.execute(logins.select().where(logins.c.owner == row.owner)).one_or_none()
+    if row is None or not kept or row.site not in json.loads(kept.sites):
+        return False
+    old, login = envelope.open(row.write, row.site, row.sealed), envelope.open_login(row.owner, kept.sealed)
+    if old is None or login is None or old.token == login[0]:
+        return False
+    token, home = login
+    request = old.request.with_header("X-Auth-Token", token.value)
+    sealed = envelope.seal(row.write, row.site, replace(old, request=request, token=token, home=home))
+    values = {"sealed": sealed, "size": len(sealed), "state": state.value, "next_try": 0.0}
+    db.execute(journal.update().where(journal.c.id == id_).values(values))
+    return True
 
 
 def lead(name: str, holder: str, now: float, until: float, db: sa.Connection) -> bool:

@@ -104,6 +104,8 @@ def _letter(work: Work, call: Call, found: Found, travel: Travel, caller: Identi
         replace(request, body=body if isinstance(body, Held) else Held()),
         str(work.scope),
         (caller.user_id, caller.project_id or "") if caller else ("", ""),
+        # When they are needed, some may be forgotten: what was deleted here since.
+        tuple((*key, id_) for key, id_ in work.translations.get(call.site, {}).items()),
         found.token,
         found.home,
         found.entry,

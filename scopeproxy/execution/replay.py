@@ -161,6 +161,8 @@ class Replay:
             scope = parse(letter.scope, self._vocabulary)
             work = Work(letter.request, classify(letter.request), scope, self._here)
             work = await self._translating.by_sets(work)
+            then = {(service, collection, here): there for service, collection, here, there in letter.ids}
+            work = replace(work, translations={site: {**then, **work.translations.get(site, {})}})
             plan = make_plan(work, self._topology, frozenset(one for one in letter.own if one))
             if isinstance(plan, Refuse):
                 return plan.error
@@ -244,6 +246,10 @@ class Replay:
 
     async def _later(self, entry: Entry, what: Next, outcome: Outcome) -> None:
         self._metrics.journal_replays.labels(entry.site, what.value).inc()
+        # A login that failed there counts as the site's being away for a while: the owner may have made another since.
+        no_token = isinstance(outcome, Unreached) and not outcome.sent and not self._health.believed_down(entry.site)
+        if (what is Next.LOGIN or no_token) and await self._journal.renewed(entry):
+            return
         again = tried(entry, what, self._now(), random.random())  # noqa: S311 - spreads tries, guards nothing
         await self._journal.give_back(again, _told(outcome))
 

@@ -51,6 +51,18 @@ def test_a_site_whose_answer_was_of_no_use_is_told_so(caplog: pytest.LogCaptureF
     assert caplog.messages == [f"scope: the result is partial: nothing came from {why}"]
 
 
+def test_what_sites_get_later_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    results = Results()
+    for _ in range(2):
+        results(answer(X_Scope_Sites="Paris=201, Corte=queued"))
+    many = ", ".join(f"S{number}=queued" for number in range(9))
+    results(answer(X_Scope_Sites=f"Paris=201, {many}"))
+    assert caplog.messages == [
+        "scope: not done yet, and queued for when they are back: Corte",
+        "scope: not done yet, and queued for when they are back: S0, S1, S2, S3, S4, S5, S6, S7 and 1 more",
+    ]
+
+
 def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFixture) -> None:
     session = Session()
     results = watch(session)

@@ -37,7 +37,7 @@ def written(path):
         journal = Journal(ledger, key)
         for name in ("a", "b"):
             request = Request("docs", "POST", f"/{name}s?secret={SECRET}", (), Held(SECRET.encode()))
-            letters = {site: Letter(request, "", ("u", "p"), Token(SECRET)) for site in ("Paris", "Corte")}
+            letters = {site: Letter(request, "", token=Token(SECRET)) for site in ("Paris", "Corte")}
             begun = await journal.begin(letters, classify(request), "u:p", 10, 10_000, True)
             queued = Unreached("Corte", False, "connection refused", queued=True)
             await journal.settle(begun, [Reply("Paris", 201), queued], {"Paris": f"{name}-1"})

@@ -46,7 +46,7 @@ def journal(ledger, clock):
 
 
 async def begin(journal, request=CREATE, everywhere=True, most=10, sites=("Paris", "Corte")):
-    letters = {site: Letter(request, "", ("u", "p"), Token("t")) for site in sites}
+    letters = {site: Letter(request, "", token=Token("t")) for site in sites}
     return await journal.begin(letters, classify(request), "u:p", most, 10_000, everywhere)
 
 

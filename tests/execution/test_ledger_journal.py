@@ -21,7 +21,18 @@ REQUEST = Request(
     "identity", "POST", "/v3/users?x=1", (("X-Auth-Token", SECRET), ("X-Auth-Token", "2")), Held(SECRET.encode())
 )
 LETTER = Letter(
-    REQUEST, "{identity: Corte}", ("u", "p"), Token(SECRET), "Paris", "Paris", 2, "header", "h:1", "127.0.0.1", "https"
+    REQUEST,
+    "{identity: Corte}",
+    ("u", "p"),
+    (("image", "images", "p", "c"),),
+    Token(SECRET),
+    "Paris",
+    "Paris",
+    2,
+    "header",
+    "h:1",
+    "127.0.0.1",
+    "https",
 )
 ENTRY = Entry(0, "w1", "Corte", Kind.CREATE, True, 100.0, frozenset({"a"}), frozenset({"a", "b"}))
 ENVELOPE = Envelope(b"k" * 32)
@@ -112,19 +123,45 @@ def test_what_waited_is_hurried_when_its_site_is_back(db):
     assert rows.entries(None, db)[0].next_try == 200.0
 
 
-def test_the_next_login_of_its_owner_frees_what_waits_for_one(db):
+def log_in(db, owner="u:p", token="new", sites=("Corte",)):
+    return rows.logged_in(ENVELOPE, owner, Token(token), "Corte", sites, db)
+
+
+def test_the_next_login_of_its_owner_frees_what_waits_for_one_at_its_site(db):
     put(db, ENTRY)
     put(db, replace(ENTRY, write="w2"), owner="somebody:else")
-    assert not rows.any_waits(db)
     for one in rows.entries(None, db):
         rows.keep(replace(one, state=State.WAITING), "HTTP 401", {}, db)
-    assert rows.any_waits(db)
-    assert rows.logged_in(ENVELOPE, ["u:p"], Token("new"), "Corte", db) == 1
+    assert rows.has_writes_of(["u:p", "x"], db)
+    assert not rows.has_writes_of(["x"], db)
+    assert log_in(db, sites=("Marseille",)) == 0
+    assert log_in(db) == 1
     first, second = rows.entries(None, db)
     assert (first.state, second.state) == (State.QUEUED, State.WAITING)
     letter, _ = rows.letter(ENVELOPE, first.id, db)
     assert (letter.token.value, letter.home) == ("new", "Corte")
     assert [value for name, value in letter.request.headers if name == "X-Auth-Token"] == ["new"]
+
+
+def test_a_login_before_the_token_failed_will_do_once(db):
+    (id_,) = put(db, ENTRY)
+    assert not rows.renew(ENVELOPE, id_, State.QUEUED, db)
+    log_in(db)
+    assert rows.renew(ENVELOPE, id_, State.QUEUED, db)
+    assert not rows.renew(ENVELOPE, id_, State.QUEUED, db)
+
+
+def test_logins_are_kept_sealed_and_only_of_those_who_have_writes_here(db):
+    put(db, ENTRY)
+    assert log_in(db, token=SECRET) == log_in(db, "nobody:here") == 0
+    (kept,) = db.execute(rows.logins.select()).all()
+    assert kept.owner == "u:p"
+    assert SECRET.encode() not in kept.sealed
+    assert ENVELOPE.open_login("u:p", kept.sealed) == (Token(SECRET), "Corte")
+    assert ENVELOPE.open_login("v:p", kept.sealed) is None
+    rows.drop([one.id for one in rows.entries(None, db)], db)
+    log_in(db, "somebody:else")
+    assert not db.execute(rows.logins.select()).all()
 
 
 def test_what_stopped_is_tried_again_and_what_is_in_hand_left_alone(db):

@@ -95,6 +95,22 @@ async def test_later_writes_to_the_same_resource_queue_behind_the_first_and_keep
     assert only(cloud, "Corte", "twice") == []
 
 
+async def test_each_site_is_told_its_own_id_also_when_the_others_are_gone_by_then(cloud):
+    everywhere = "{keystone: Paris, glance: Paris&Corte&Marseille}"
+    token = await cloud.token(everywhere)
+    id_ = (await create(cloud, token, "thrice", everywhere)).json["id"]
+    cloud.emulated.links.cut("Paris", "Corte")
+    cloud.emulated.links.cut("Paris", "Marseille")
+    gone = await on_one(cloud, token, "DELETE", f"/v2/images/{id_}", scope=everywhere)
+    assert (gone.status, gone.sites) == (204, {"Paris": "204", "Corte": "queued", "Marseille": "queued"})
+    cloud.emulated.links.heal("Paris", "Corte")
+    await until(lambda: not only(cloud, "Corte", "thrice"))
+    assert only(cloud, "Marseille", "thrice") == ["thrice"]
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert not only(cloud, "Marseille", "thrice")
+
+
 async def test_what_refers_to_a_resource_that_waits_queues_behind_it(cloud):
     scope = "{keystone: Paris, neutron: Paris&Corte}"
     token = await cloud.token(scope)
@@ -253,3 +269,20 @@ async def test_a_partition_heals_and_all_sites_are_equal(cloud):
     for site in sites:
         assert [name for name in images(cloud, site) if name in names] == sorted(names)
     assert took < 10, f"equal after {took:.1f} s"
+
+
+async def test_a_client_that_leaves_does_not_stop_what_was_sent_or_queued(cloud):
+    token = await cloud.token(SCOPE)
+    mark = cloud.mark()
+    call = asyncio.create_task(create(cloud, token, "left"))
+    while not cloud.seen(mark, "glance"):
+        await asyncio.sleep(0)
+    call.cancel()
+    await asyncio.wait((call,))
+    await until(lambda: only(cloud, "Paris", "left") == only(cloud, "Corte", "left") == ["left"])
+
+    def recorded():
+        return [one.sites for one in cloud.apps["Paris"].lasting.records.last(9) if one.path == "/v2/images"]
+
+    await until(lambda: {"Paris": "201", "Corte": "201"} in recorded())
+    await until(lambda: empty(cloud))
