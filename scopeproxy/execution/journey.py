@@ -242,6 +242,15 @@ class Journey:
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
                 return await self._calling.call(call, found, self._afterwards(travel), work.intent)
+            prepared: Call | Outcome | None = None
+            try:
+                prepared = await prepare(call)
+            finally:
+                if not isinstance(prepared, Call):
+                    bodies.pass_over(call.site)
+            return await bodies.send(prepared, make) if isinstance(prepared, Call) else prepared
+
+        async def prepare(call: Call) -> Call | Outcome:
             if (instead := queued.instead(call)) is not None:
                 return instead
             if call.missing:
@@ -253,7 +262,7 @@ class Journey:
             request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
             if request is None:
                 return Unreached(call.site, False, "not asked: If-Match holds the tag of an answer without it")
-            return await bodies.send(replace(call, request=request), make)
+            return replace(call, request=request)
 
         async def make(call: Call) -> Outcome:
             return await self._calling.call(call, found, travel, work.intent)

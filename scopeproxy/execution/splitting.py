@@ -66,6 +66,10 @@ class Split:
             self.leave(part)
         return await collect(outcome, limit, within(2 * self._patience))
 
+    def pass_over(self, site: str) -> None:
+        """Send nothing to a site, and have nobody wait for it."""
+        self.leave(self._parts[site])
+
     def close(self) -> None:
         """Read no more, and let go of all that was held."""
         if self._pumping is not None:

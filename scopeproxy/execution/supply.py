@@ -34,6 +34,11 @@ class Supply:
             return Unreached(call.site, False, "not asked: the body was sent to another site and not kept")
         return await make(_with(call, self._body))
 
+    def pass_over(self, site: str) -> None:
+        """The site is not sent to after all: nobody waits until it takes the body."""
+        if self._split is not None:
+            self._split.pass_over(site)
+
     @property
     def left_behind(self) -> frozenset[str]:
         """The sites which took nothing of the body for so long that the others did not wait for them."""

@@ -124,6 +124,16 @@ async def test_nothing_is_read_before_every_site_asks_for_the_body_or_has_answer
     assert statuses(await sending) == [204, 204, "refused"]
 
 
+async def test_nobody_waits_for_a_site_that_is_passed_over() -> None:
+    # Something that was queued for it stood in the way; the others waited for half a minute.
+    paris, corte = Site("Paris"), Site("Corte")
+    one = split(Client(b"data").ends(), paris, corte)
+    one.pass_over("Corte")
+    async with asyncio.timeout(PATIENCE / 2):
+        assert statuses(await send(one, paris)) == [204]
+    assert paris.taken == b"data"
+
+
 async def test_what_no_site_wants_is_not_read() -> None:
     sites = [Site("Paris", opens=False), Site("Corte", opens=False)]
     client = Client(b"data").ends()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -72,6 +73,22 @@ async def test_a_body_that_is_too_large_to_keep_goes_to_one_alternative() -> Non
 @pytest.mark.parametrize("plan", [AllOf((A, B, C)), AllOf((A, AllOf((B, C))))])
 async def test_all_sites_get_a_body_of_any_size_at_once(plan: Plan) -> None:
     assert await sent(once(b"x" * 100, b"y"), plan, at_once=True) == [b"x" * 100 + b"y"] * 3
+
+
+async def test_a_site_that_is_passed_over_holds_nobody_up() -> None:
+    bodies = await supply(put(once(b"data")), AllOf((A, B)), SETTINGS)
+
+    async def make(call: Call) -> Outcome:
+        return Reply(call.site, 200, (), b"".join([piece async for piece in call.request.body.open()]))
+
+    bodies.pass_over("Corte")
+    async with asyncio.timeout(10):
+        outcome = await bodies.send(A, make)
+    bodies.close()
+    assert isinstance(outcome, Reply)
+    assert outcome.body == b"data"
+    held = await supply(put(Held(b"data")), AllOf((A, B)), SETTINGS)
+    held.pass_over("Corte")
 
 
 async def test_beside_alternatives_the_body_is_held() -> None:
