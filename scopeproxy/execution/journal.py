@@ -17,7 +17,7 @@ from scopeproxy.execution.ledger_journal import Connection, Draft, Envelope, Let
 from scopeproxy.model.identity import Login, SiteToken, Token
 from scopeproxy.model.messages import Outcome, Unreached
 from scopeproxy.planning.intent import Intent
-from scopeproxy.planning.journal import QUIET, Entry, State, cancelled, digest, held, mentioned, touched
+from scopeproxy.planning.journal import QUIET, Entry, State, cancelled, held, names_in, touched
 
 # Seconds for which an entry stays in hand without a word of whoever has it: then another process takes it over.
 LEASE = 15.0
@@ -31,6 +31,7 @@ class Begun:
     entries: Mapping[str, int]
     behind: frozenset[str]
     touches: frozenset[str]
+    owner: str = ""
 
 
 class Journal:
@@ -65,12 +66,12 @@ class Journal:
         """Write down a write before it is sent: at every site (`everywhere`: the policy is to queue), or only at those
         where it must stand behind others; None where that is nowhere.
 
-        `owner`: whose write it is; `also`: what else, as digests, the resource is known by.  Raises SiteFailure where
+        `owner`: whose write it is; `also`: what other ids the resource is known by.  Raises SiteFailure where
         the journal would hold more than `most` writes, or `size` bytes, or cannot be written.
         """
         request = next(iter(letters.values())).request
-        touches, mentions, now = touched(request, intent), mentioned(request), self._clock()
-        touches, mentions = touches | also, mentions | also
+        touches = self._envelope.marks(touched(request, intent) | also, owner)
+        mentions, now = self._envelope.marks((*names_in(request), *also), owner), self._clock()
         write = secrets.token_hex(16)
         if not everywhere:
             waiting = await self._ledger.read(lambda db: rows.entries(letters, db))
@@ -85,7 +86,7 @@ class Journal:
             if not drafts:
                 return None
             ids = rows.put(self._envelope, drafts, most, size, now + LEASE, db)
-            return Begun(write, dict(zip(sites, ids, strict=True)), behind, touches)
+            return Begun(write, dict(zip(sites, ids, strict=True)), behind, touches, owner)
 
         # Before it is there: nobody may take it for one that was left behind.
         self._begun.add(write)
@@ -111,7 +112,7 @@ class Journal:
         """
         queued = {one.site: one for one in outcomes if isinstance(one, Unreached) and one.queued}
         # What it is known by: later writes name it so.
-        names, now = begun.touches | {digest(id_) for id_ in ids.values()}, self._clock()
+        names, now = begun.touches | self._envelope.marks(ids.values(), begun.owner), self._clock()
 
         def work(db: Connection) -> None:
             rows.drop([id_ for site, id_ in begun.entries.items() if site not in queued], db)
@@ -186,9 +187,9 @@ class Journal:
 
     async def done(self, entry: Entry, known: Mapping[str, str]) -> None:
         """The entry is done; `known`: the ids by which its resource is known now, also to the other sites' entries."""
-        names = frozenset(map(digest, known.values()))
 
         def work(db: Connection) -> None:
+            names = self._envelope.marks(known.values(), rows.owner_of(entry.id, db))
             rows.drop([entry.id], db)
             siblings = [one for one in rows.entries(None, db) if one.write == entry.write] if known else []
             for one in siblings:

@@ -1,14 +1,15 @@
 """The journal's table in the ledger: writes that sites have yet to do.  Functions of a connection; no threads.
 
 What a call said is on disk only sealed, by a key derived from the site's; in the clear are its method and path, the
-site, and the digests of the ids in it.
+site, and marks of the ids in it, which tell nothing without that key.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.ledger_rows import schema
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Request
-from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.intent import Kind, is_uuid
 from scopeproxy.planning.journal import QUIET, Entry, State
 
 _digits, _name = sa.String(64), sa.String(255)
@@ -132,6 +133,15 @@ class Envelope:
     def __init__(self, key: bytes) -> None:
         derived = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy journal v1").derive(key)
         self._fernet = Fernet(urlsafe_b64encode(derived))
+        self._names_key = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy journal names v1").derive(key)
+
+    def marks(self, names: Iterable[str], owner: str) -> frozenset[str]:
+        """What stands for ids and names: without the key nobody can try out what they are, for passwords are among
+        them.  What is no UUID stands for the owner's own: who names a key pair "default" holds up nobody else."""
+        return frozenset(self._mark(name if is_uuid(name) else f"{owner}\0{name}") for name in names)
+
+    def _mark(self, text: str) -> str:
+        return hmac.digest(self._names_key, text.encode("utf-8", "replace"), "sha256").hex()[:16]
 
     def seal(self, write: str, site: str, letter: Letter) -> bytes:
         """Bound to its write and site: moved to another row it does not open."""
@@ -262,6 +272,11 @@ def _row(draft: Draft, sealed: bytes, until: float) -> dict[str, Any]:
 
 def _text(digests: frozenset[str]) -> str:
     return " ".join(sorted(digests))
+
+
+def owner_of(id_: int, db: sa.Connection) -> str:
+    """Whose an entry is."""
+    return db.scalar(sa.select(journal.c.owner).where(journal.c.id == id_)) or ""
 
 
 def claim(entry: Entry, unsure: bool, until: float, db: sa.Connection) -> bool:

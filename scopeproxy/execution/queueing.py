@@ -17,7 +17,6 @@ from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Held, Unreached
 from scopeproxy.model.topology import Limits
 from scopeproxy.planning import conditions
-from scopeproxy.planning.journal import digest
 from scopeproxy.planning.plan import AllOf, Call, Plan, Work
 
 
@@ -59,7 +58,7 @@ class Queueing:
         letters = {call.site: _letter(work, call, found, travel, caller) for call in calls}
         owner = owner_of(caller.user_id, caller.project_id) if caller else ""
         # Who changes one of several replicas changes what the others are lines of.
-        limits, also = self._limits, frozenset(map(digest, work.replicas.values()))
+        limits, also = self._limits, frozenset(work.replicas.values())
         begun = await self._journal.begin(
             letters, work.intent, owner, limits.journal_entries, limits.journal, queues, also
         )

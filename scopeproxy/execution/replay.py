@@ -28,7 +28,7 @@ from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.created import created_id, made_in
 from scopeproxy.planning.intent import Intent, Kind, classify
-from scopeproxy.planning.journal import QUIET, Entry, Next, after, ready, repeatable, tried
+from scopeproxy.planning.journal import QUIET, Entry, Next, after, holds_secret, ready, repeatable, tried
 from scopeproxy.planning.lookups import Told, question, reading
 from scopeproxy.planning.plan import Call, Refuse, Work, calls_of
 from scopeproxy.planning.planner import make_plan, narrowed
@@ -85,9 +85,12 @@ class Replay:
         """What may be made now, for each site at which nothing is being made and which is not believed down."""
         entries = await self._journal.entries()
         self._count(entries)
-        if not entries or not await self._journal.leads():
+        if not entries:
             return []
+        # Whoever leads: what this process has in hand is nobody else's only as long as it says so.
         await self._journal.recover()
+        if not await self._journal.leads():
+            return []
         await self._note_returns(entries)
         waiting = ready(await self._journal.entries(), self._now())
         sites = dict.fromkeys(one.site for one in waiting)
@@ -217,7 +220,11 @@ class Replay:
         try:
             scope = narrowed(parse(letter.scope, self._vocabulary), request.service, site, self._topology)
             outcome = await self._calling.call(Call(site, request, scope), found, travel, intent)
-            return await collect(outcome, _LIMIT, deadline)
+            outcome = await collect(outcome, _LIMIT, deadline)
+            if isinstance(outcome, Reply) and outcome.status >= 400 and holds_secret(letter.request):
+                # Services quote what they refuse, and what is told of an answer is kept in the clear.
+                return replace(outcome, body=b"")
+            return outcome
         except Unauthorized as error:
             return Reply(site, 401, (), str(error).encode())
         except SiteFailure as failure:

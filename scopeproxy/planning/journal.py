@@ -1,7 +1,8 @@
 """Writes that wait for a site: which may be made now, which stands behind which, and which need not be made at all.
 
 Entries are told apart by what they touch (the ids of the resource that they make, change or delete) and what they
-mention (every id and name in path, query and body, its own among them), both as digests: bodies hold secrets, too.
+mention (every id and name in path, query and body, its own among them), both as marks that tell nothing: bodies hold
+secrets, too.
 
 The rules that everything here keeps:
 - at one site, an entry which touches what another mentions, or mentions what another touches, waits for that one if it
@@ -13,13 +14,13 @@ The rules that everything here keeps:
 from __future__ import annotations
 
 import enum
-import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-from scopeproxy.model.messages import Outcome, Request, Unreached
+from scopeproxy.model.messages import Held, Outcome, Request, Unreached
 from scopeproxy.planning.intent import Intent, Kind
 from scopeproxy.planning.writes import done, failed
 
@@ -33,7 +34,10 @@ QUIET = 3.0
 TRIES = 8
 
 # Of a body, what is looked at for ids: more strings than this, or longer ones, name nothing.
-_MOST_STRINGS, _LONGEST_STRING = 2000, 255
+_MOST_STRINGS, _LONGEST_STRING, _DEEPEST = 2000, 255, 16
+
+# Keys of bodies whose values are secrets.
+_SECRET = re.compile("pass|secret|token|private|credential|user_data|payload|blob", re.IGNORECASE)
 
 
 class State(enum.Enum):
@@ -71,34 +75,39 @@ class Entry:
 # ---- what a write touches and mentions
 
 
-def digest(id_: str) -> str:
-    """What stands for an id or a name in the journal."""
-    return hashlib.sha256(id_.encode("utf-8", "replace")).hexdigest()[:16]
-
-
 def touched(request: Request, intent: Intent) -> frozenset[str]:
-    """The resource that the path names; nothing for a create, whose id is not known yet."""
-    return frozenset() if intent.id is None else frozenset({digest(intent.id)})
-
-
-def mentioned(request: Request) -> frozenset[str]:
-    """Every part of the path, value of the query and string in the body that could be an id or a name."""
-    return frozenset(map(digest, names_in(request)))
+    """The id that the path names; nothing for a create, whose id is not known yet."""
+    return frozenset() if intent.id is None else frozenset({intent.id})
 
 
 def names_in(request: Request) -> tuple[str, ...]:
-    """What a request mentions, in the clear."""
+    """What a request mentions, in the clear: every part of the path, value of the query and string in the body that
+    could be an id or a name."""
     strings = [unquote(part) for part in request.path.split("/")]
     strings += [value for _, value in request.query]
     strings += _strings(request.json, 0)
     return tuple(dict.fromkeys(one for one in strings[:_MOST_STRINGS] if 0 < len(one) <= _LONGEST_STRING))
 
 
+def holds_secret(request: Request) -> bool:
+    """Whether the body has something that nobody else may read; what is no JSON may well be that."""
+    body = request.body
+    has_body = not isinstance(body, Held) or bool(body.data)
+    return has_body and (request.json is None or _has_secret(request.json, 0))
+
+
+def _has_secret(value: Any, depth: int) -> bool:
+    if isinstance(value, dict) and any(map(_SECRET.search, value)):
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > _DEEPEST or any(_has_secret(one, depth + 1) for one in inner)
+
+
 def _strings(value: Any, depth: int) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if depth < 16:
+    if depth < _DEEPEST:
         for one in inner:
             yield from _strings(one, depth + 1)
 

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.health import Health
 from scopeproxy.execution.journal import Journal, owner_of
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.replay import Replay
 from scopeproxy.model.identity import Identity, Login, SiteToken, Token
 from scopeproxy.model.messages import Held, Reply, Request, Unreached
 from scopeproxy.planning.intent import classify
@@ -166,3 +169,42 @@ async def test_an_operator_retries_and_drops(journal):
 def test_an_owner_is_a_user_in_a_project():
     assert owner_of("u", None) == "u:"
     assert owner_of("u", "p") != owner_of("p", "u")
+
+
+async def test_names_are_each_owners_own_and_ids_are_everybodys(journal):
+    uuid = "5f64f646-d869-44d9-b434-f603198db6aa"
+    for id_ in ("default", uuid):
+        await journal.settle(await begin(journal, on(id_)), [PARIS, QUEUED], {})
+    for body, behind in ((b'{"name": "default"}', False), (f'{{"image": "{uuid}"}}'.encode(), True)):
+        theirs = replace(CREATE, body=Held(body))
+        letters = {"Corte": Letter(theirs, "", ("s", "p"), token=Token("t"))}
+        begun = await journal.begin(letters, classify(theirs), "s:p", 10, 10_000, everywhere=False)
+        assert (begun is not None) is behind
+
+
+async def test_what_a_row_shows_cannot_be_tried_out_without_the_key(ledger, clock):
+    marks = []
+    for key in (b"k" * 32, b"o" * 32):
+        journal = Journal(ledger, key, clock=clock)
+        await begin(journal, replace(CREATE, body=Held(b'{"user": {"password": "correct-horse"}}')), sites=("Corte",))
+        marks.append((await journal.entries())[-1].mentions)
+    assert marks[0].isdisjoint(marks[1])
+
+
+async def test_what_a_worker_that_does_not_lead_has_in_hand_is_left_to_it(ledger, clock):
+    leads, serves = (
+        Replay(
+            *(None, "Paris", None, Journal(ledger, b"k" * 32, True, clock), None, None, None),
+            Health(("Corte",)),
+            Metrics("Paris"),
+            clock,
+        )
+        for _ in range(2)
+    )
+    await leads.due()
+    await begin(serves._journal)
+    for _ in range(10):
+        clock.now += 10.0
+        assert await leads.due() == []
+        assert await serves.due() == []
+    assert {one.state for one in await serves._journal.entries()} == {State.SENDING}
