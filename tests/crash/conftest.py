@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-FEW = 3
+FEW = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
