@@ -77,6 +77,8 @@ def test_the_wheel_holds_what_it_must_and_nothing_else(wheel: Path) -> None:
     assert folders == {"scopeproxy"}
     assert {"scopeproxy/py.typed", "scopeproxy/grammar/scope.lark", "scopeproxy/osc/plugin.py"} <= set(names)
     assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+    revisions = {path.name for path in (ROOT / "scopeproxy/execution/migrations").glob("r*.py")}
+    assert revisions == {name.rpartition("/")[2] for name in names if "/migrations/r" in name}
 
 
 def test_the_command_starts(bin_folder: Path, elsewhere: Path) -> None:
