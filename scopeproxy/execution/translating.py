@@ -18,6 +18,7 @@ from scopeproxy.lang.scope import At, sites_of
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.intent import Kind, is_uuid
+from scopeproxy.planning.lists import next_page
 from scopeproxy.planning.natural_keys import ids_named, name_of, searched, shown
 from scopeproxy.planning.plan import Call, Work
 from scopeproxy.planning.planner import where
@@ -123,11 +124,15 @@ class Translating:
         if name is None:
             _give_up(reference, site, f"it has no name at {at} by which it could be found")
             return None
-        answer = await asker.answer(site, searched(reference, name, asker.project))
+        question = searched(reference, name, asker.project)
+        answer = await asker.answer(site, question)
         if isinstance(answer, Unreached):
             return Unreached(site, False, f"what {reference.field} is called there cannot be asked: {answer.why}")
         ids = ids_named(reference, name, answer) if isinstance(answer, Reply) and answer.ok else ()
         if reference.value in ids:
+            return None
+        if question is not None and isinstance(answer, Reply) and next_page(answer, question) is not None:
+            _give_up(reference, site, f"it is {name!r} at {at}, and {site} lists too many to tell which that is")
             return None
         if len(ids) == 1:
             return ids[0]

@@ -6,12 +6,16 @@ from __future__ import annotations
 Row = tuple[str, str, str, str, str]
 ANY = "*"
 
-# Service, collection, field of the body, service and collection that it refers to.
+# Service, collection, field of the body, service and collection that it refers to.  A `name` is one only where it is a
+# UUID: nova takes both, and clients write either.
 BODIES: tuple[Row, ...] = (
     ("compute", "servers", "server.flavorRef", "compute", "flavors"),
     ("compute", "servers", "server.imageRef", "image", "images"),
     ("compute", "servers", "server.networks[].uuid", "network", "networks"),
     ("compute", "servers", "server.networks[].port", "network", "ports"),
+    ("compute", "servers", "server.security_groups[].name", "network", "security-groups"),
+    ("compute", "servers", "addSecurityGroup.name", "network", "security-groups"),
+    ("compute", "servers", "removeSecurityGroup.name", "network", "security-groups"),
     ("compute", "servers", "server.block_device_mapping_v2[].uuid", "", ""),
     ("compute", "servers", "server.block_device_mapping[].volume_id", "block-storage", "volumes"),
     ("compute", "servers", "server.block_device_mapping[].snapshot_id", "block-storage", "snapshots"),

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, unquote_plus
 
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.services import SERVICES
-from scopeproxy.planning.intent import Intent, parts_of
+from scopeproxy.planning.intent import Intent, is_uuid, parts_of
 from scopeproxy.planning.reference_fields import (
     ANY,
     BODIES,
@@ -164,6 +164,8 @@ def _body(request: Request, intent: Intent, change: _Change) -> Any:
 def _at(value: Any, path: tuple[str, ...], field: str, holder: Any, to: tuple[str, str] | None, change: _Change) -> Any:
     """The value with what stands at the path changed; the same object where nothing is."""
     if not path:
+        if field.endswith(".name") and isinstance(value, str) and not is_uuid(value):
+            return value
         to = to or SOURCES.get(str((holder or {}).get("source_type")))
         return change(Place(*to, field, value)) if to is not None and isinstance(value, str) else value
     step, rest = path[0], path[1:]

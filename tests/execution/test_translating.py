@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
+from scopeproxy.errors import CallerError
 from scopeproxy.execution.replicas import Replicas
+from scopeproxy.execution.translating import Asker, Translating
+from scopeproxy.lang.scope import Scope
+from scopeproxy.model.messages import Request, json_reply
+from scopeproxy.planning.intent import classify
+from scopeproxy.planning.plan import Call, Work
+from scopeproxy.planning.references import Reference
 
 SCOPE = "{glance: Paris&Corte}"
 BODY = {"name": "twin", "disk_format": "raw", "container_format": "bare"}
@@ -232,3 +239,17 @@ async def test_a_number_of_a_site_outside_the_scope_is_no_replica(cloud):
     token, mark = await cloud.token("{nova: Corte}"), cloud.mark()
     await cloud.call("Paris", "compute", "DELETE", "/v2.1/os-aggregates/1", scope="{nova: Corte}", token=token)
     assert [path for path in paths(cloud, mark, "nova", "Corte") if "aggregates" in path] == ["/v2.1/os-aggregates/1"]
+
+
+async def test_the_first_page_of_a_list_does_not_tell_that_a_name_is_there_just_once():
+    flavor = {"id": "p", "name": "m1.tiny"}
+    page = {"flavors": [{"id": "c", "name": "m1.tiny"}], "flavors_links": [{"rel": "next", "href": "/v2.1/x?marker=c"}]}
+
+    async def ask(call):
+        return json_reply(call.site, 200, {"flavor": flavor} if call.site == "Paris" else page)
+
+    request = Request("compute", "POST", "/v2.1/servers")
+    work = Work(request, classify(request), Scope(), "Paris")
+    call = Call("Corte", request, missing=(Reference("compute", "flavors", "server.flavorRef", "p", ("Paris",)),))
+    with pytest.raises(CallerError, match="lists too many"):
+        await Translating(None, None).resolved(call, work, Asker(ask, ""))

@@ -143,3 +143,9 @@ def test_words_of_users_are_no_ids_whatever_they_are_called(service: str, line: 
 )
 def test_whose_a_thing_is_to_be_is_a_reference_too(service: str, line: str, body: object) -> None:
     assert ("identity", "projects", "p", False) in found(call(service, line, body))
+
+
+def test_a_security_group_of_a_server_is_named_by_a_name_or_by_an_id() -> None:
+    groups = [{"name": "default"}, {"name": "5f64f646-d869-44d9-b434-f603198db6aa"}]
+    request = call("compute", "POST /v2.1/servers", {"server": {"name": "vm", "security_groups": groups}})
+    assert found(request) == [("network", "security-groups", "5f64f646-d869-44d9-b434-f603198db6aa", False)]
