@@ -347,7 +347,9 @@ def logged_in(
     `sites`: where the login has a token for; returns how many entries go on.
     """
     db.execute(logins.delete().where(logins.c.owner.not_in(sa.select(journal.c.owner))))
-    if db.scalar(sa.select(journal.c.id).where(journal.c.owner == owner).limit(1)) is None:
+    # A login that had no token for any of the sites would only take the place of one that had.
+    wanted = (journal.c.owner == owner) & journal.c.site.in_(sites)
+    if db.scalar(sa.select(journal.c.id).where(wanted).limit(1)) is None:
         return 0
     values = {"sites": json.dumps(sorted(sites)), "sealed": envelope.seal_login(owner, token, home)}
     if not db.execute(logins.update().where(logins.c.owner == owner).values(values)).rowcount:

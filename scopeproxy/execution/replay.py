@@ -21,6 +21,7 @@ from scopeproxy.execution.ledger_journal import Letter
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.reading import collect, discard
 from scopeproxy.execution.replicas import Replicas
+from scopeproxy.execution.together import together
 from scopeproxy.execution.translating import Asker, Translating
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.vocabulary import Vocabulary
@@ -41,6 +42,9 @@ TICK = 0.5
 
 # Entries made at one site between two looks at the journal.
 BATCH = 100
+
+# Of these, how many at once.
+AT_ONCE = 8
 
 # Bytes of an answer that are looked at, and characters of it that are kept.
 _LIMIT, _TOLD = 1024 * 1024, 500
@@ -105,13 +109,18 @@ class Replay:
             await self._journal.hurry(back, QUIET)
 
     async def replay(self, entries: Sequence[Entry]) -> None:
-        """Make these at their one site, one after the other, until the site is gone again."""
-        site = entries[0].site
+        """Make these at their one site, some at a time since none of them stands behind another, until the site is gone
+        again."""
+        site, waiting = entries[0].site, iter(entries)
         self._busy.add(site)
-        try:
-            for entry in entries:
+
+        async def some() -> None:
+            for entry in waiting:
                 if not self._health.believed_down(site):
                     await self._replay(entry)
+
+        try:
+            await together(some() for _ in range(AT_ONCE))
         except SiteFailure as failure:
             # The ledger: what was being made is looked for when it works again.
             logger.warning("journal: %s: %s", site, failure)
