@@ -110,14 +110,17 @@ def test_every_merged_list_tells_where_each_row_is(lab: Any) -> None:
         assert rows, command
         for row in rows:
             site = row.pop("Site")
-            # OSC 6 finds no name for a flavor that another site has under another id, and leaves the cell empty.
-            shown = {(name, str(value)) for name, value in row.items() if value}
-            assert any(shown <= {(name, str(value)) for name, value in one.items()} for one in own[site][place]), (
-                command,
-                site,
-                row,
-            )
+            assert any(_same(row, one) for one in own[site][place]), (command, site, row)
     assert {row["Site"] for row in merged["image member list shared-Corte"]} == {"Corte"}
+
+
+def _same(row: dict[str, Any], alone: dict[str, Any]) -> bool:
+    """Whether a row is the one that the site shows; cells that are empty in one of the two aside.
+
+    Alone, the client finds no name for the image of another site; OSC 6 finds none under the scope for a flavor which
+    another site has under another id.
+    """
+    return all(str(value) == str(alone[name]) for name, value in row.items() if value and alone[name])
 
 
 def test_every_format_has_the_column_and_it_can_be_chosen_sorted_by_and_left_out(lab: Any) -> None:
