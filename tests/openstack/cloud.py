@@ -99,6 +99,10 @@ class Cloud(ABC):
         cloud = at + clients.SUFFIXES[user]
         return clients.command(self.clouds_path, cloud, (*words, *option), 3 * self.patience, **environment)
 
+    def shell(self, at: str, user: str, errors: Path) -> clients.Shell:
+        """The released command, once for many commands; `errors`: a file for what it says on stderr."""
+        return clients.Shell(self.clouds_path, at + clients.SUFFIXES[user], errors, 3 * self.patience)
+
     def connect(self, at: str = "Paris", user: str = "alice", scope: str | None = None, **config: Any) -> Any:
         """A connection of openstacksdk's, until the end of the test."""
         made = self.connection(at, user, scope, **config)

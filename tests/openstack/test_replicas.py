@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.openstack.clients import Answer
+from tests.openstack.clients import Answer, Shell
 from tests.openstack.cloud import ACTIVE, Cloud
+from tests.openstack.resources import PUBLIC_KEY
 
 SITES = ("Paris", "Corte")
-_PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A collection, and how what is in it is made and changed; `envelope`: the key around each."""
+    """`words`: the command's for it; `values`: what it is made of, beside its name (`FILE`: one with some bytes);
+    `change`: what is set, and what is found of that in the answer; `where`: the list of them all, and `shown` what
+    follows one's id there; `data`: where its bytes are."""
 
-    service: str
-    path: str
-    envelope: str
+    words: str
+    values: str
+    change: tuple[str, Mapping[str, Any]]
+    where: str
     user: str = "alice"
-    made_with: dict[str, Any] = field(default_factory=dict)
-    method: str = "PATCH"
+    shown: str = ""
+    data: str = ""
+
+    def __str__(self) -> str:
+        return self.words.replace(" ", "-")
 
     @property
     def scope(self) -> str:
-        return f"{{{self.service}: Paris&Corte}}"
-
-    def body(self, **fields: Any) -> Any:
-        return {self.envelope: fields} if self.envelope else fields
-
-    def of(self, answer: Answer) -> Any:
-        assert answer.status in (200, 201, 202), answer.text
-        return answer.json[self.envelope] if self.envelope else answer.json
+        return f"{{{self.where.partition(':')[0]}: Paris&Corte}}"
 
 
-KINDS = {
-    "image": Kind("glance", "/v2/images", "", made_with={"disk_format": "raw", "container_format": "bare"}),
-    "network": Kind("neutron", "/v2.0/networks", "network", method="PUT"),
-    "security group": Kind("neutron", "/v2.0/security-groups", "security_group", method="PUT"),
-    "user": Kind("keystone", "/v3/users", "user", user="admin", made_with={"password": "secret"}),
-    "project": Kind("keystone", "/v3/projects", "project", user="admin"),
-}
+_DESCRIBED = ("--description both", {"description": "both"})
+KINDS = (
+    Kind("user", "--password secret", _DESCRIBED, "keystone:/v3/users", "admin"),
+    Kind("project", "", _DESCRIBED, "keystone:/v3/projects", "admin"),
+    Kind("image", "--file FILE", ("--min-ram 64", {"min_ram": 64}), "glance:/v2/images", data="/file"),
+    Kind(
+        "flavor", "--ram 64", ("--property of=both", {"of": "both"}), "nova:/v2.1/flavors", "admin", "/os-extra_specs"
+    ),
+    Kind("keypair", "--public-key FILE", ("", {}), "nova:/v2.1/os-keypairs"),
+    Kind(
+        "server",
+        "--image cirros --flavor m1.tiny --network private",
+        ("--property of=both", {"of": "both"}),
+        "nova:/v2.1/servers",
+        shown="/metadata",
+    ),
+    Kind("network", "", _DESCRIBED, "neutron:/v2.0/networks"),
+    Kind("security group", "", _DESCRIBED, "neutron:/v2.0/security-groups"),
+    Kind("volume", "--size 1", _DESCRIBED, "cinder:/v3/volumes"),
+)
 
 
 def told(answer: Answer) -> dict[str, str]:
@@ -51,35 +66,116 @@ def told(answer: Answer) -> dict[str, str]:
     return dict(part.split("=") for part in value.split(", ")) if value else {}
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_any_id_will_do_at_either_entry(cloud: Cloud, name: str, kind: Kind) -> None:
-    both = {site: cloud.token(site, kind.user, kind.scope) for site in SITES}
+class Shells:
+    """The released command, running at each entry, for each user."""
 
-    def ask(at: str, method: str, path: str = "", scope: str | None = kind.scope, **more: Any) -> Answer:
-        where = f"{kind.service}:{kind.path}{path}"
-        return cloud.call(method, where, at, token=both[at], scope=scope, **more)
+    def __init__(self, cloud: Cloud, folder: Path, closing: ExitStack) -> None:
+        self._cloud, self._folder, self._closing = cloud, folder, closing
+        self._running: dict[tuple[str, str], Shell] = {}
 
-    made = ask("Paris", "POST", json=kind.body(name=name, **kind.made_with))
-    ids = told(made)
-    assert kind.of(made)["id"] == ids["Paris"] != ids["Corte"]
-    # Told to the other site's proxy.
-    cloud.wait_for(lambda: told(ask("Corte", "GET", f"/{ids['Paris']}")) == ids, "Corte knows the set")
-    assert kind.of(ask("Paris", "GET", f"/{ids['Corte']}"))["name"] == name
-    for limit in ("", "&limit=1"):
-        listed = ask("Corte", "GET", f"?name={name}{limit}").json
-        assert [one["name"] for one in next(value for value in listed.values() if isinstance(value, list))] == [name]
-    if kind.service == "glance":
-        patch = [{"op": "add", "path": "/described", "value": "both"}]
-        changed = ask("Corte", kind.method, f"/{ids['Paris']}", json=patch, headers=_PATCH)
-    else:
-        changed = ask("Corte", kind.method, f"/{ids['Paris']}", json=kind.body(description="both"))
-    assert changed.status == 200, changed.text
-    for site in SITES:
-        shown = kind.of(ask(site, "GET", f"/{ids[site]}", scope=None))
-        assert shown["described" if kind.service == "glance" else "description"] == "both"
-    assert ask("Paris", "DELETE", f"/{ids['Corte']}").status == 204
-    for site in SITES:
-        assert ask(site, "GET", f"/{ids[site]}", scope=None).status == 404
+    def at(self, entry: str, kind: Kind) -> Shell:
+        """For commands under the kind's scope."""
+        key = (entry, kind.user)
+        if key not in self._running:
+            shell = self._cloud.shell(entry, kind.user, self._folder / "-".join(key))
+            self._running[key] = self._closing.enter_context(shell)
+        self._running[key]("scope", "set", kind.scope)
+        return self._running[key]
+
+
+@pytest.fixture(scope="module")
+def shells(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shells]:
+    with ExitStack() as closing:
+        yield Shells(cloud, tmp_path_factory.mktemp("shells"), closing)
+
+
+class Sites:
+    """What each site has of a kind, without a scope."""
+
+    def __init__(self, cloud: Cloud, kind: Kind) -> None:
+        self._cloud, self._kind = cloud, kind
+        self._tokens = {site: cloud.token(site, kind.user) for site in SITES}
+
+    def get(self, site: str, id_: str = "", behind: str = "") -> Answer:
+        path = f"{self._kind.where}/{id_}{behind}" if id_ else self._kind.where
+        return self._cloud.call("GET", path, site, token=self._tokens[site])
+
+    def ids(self, name: str) -> dict[str, str]:
+        """The id of what has this name, at each site; one, or none."""
+        found = {}
+        for site in SITES:
+            items = next(value for value in self.get(site).json.values() if isinstance(value, list))
+            named = [one for one in (one.get("keypair", one) for one in items) if one["name"] == name]
+            assert len(named) < 2
+            if named:
+                found[site] = str(named[0].get("id", name))
+        return found
+
+    def shown(self, site: str, id_: str) -> Any:
+        answer = self.get(site, id_, self._kind.shown)
+        assert answer.status == 200, answer.text
+        whole = answer.json
+        return next(iter(whole.values())) if len(whole) == 1 else whole
+
+    def settled(self, ids: Mapping[str, str]) -> bool:
+        """Nothing is being done to it any more."""
+        states = [self.get(site, id_).json.get(self._kind.words, {}) for site, id_ in ids.items()]
+        return not any(str(state.get("status")).lower() in ("creating", "build") for state in states)
+
+
+@pytest.mark.parametrize("entry", SITES)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_it_is_one_thing_to_the_command_at_either_entry(
+    cloud: Cloud, shells: Shells, name: str, tmp_path: Path, kind: Kind, entry: str
+) -> None:
+    other = next(site for site in SITES if site != entry)
+    here, there, sites = shells.at(entry, kind), shells.at(other, kind), Sites(cloud, kind)
+    words, file = kind.words.split(), tmp_path / "file"
+    file.write_text(PUBLIC_KEY)
+    # Made here and there, with an id of each site's own.
+    here(*words, "create", name, *kind.values.replace("FILE", str(file)).split())
+    ids = sites.ids(name)
+    assert tuple(ids) == SITES
+    if kind.words != "keypair":
+        assert ids["Paris"] != ids["Corte"]
+        at_other = {"token": cloud.token(other, kind.user, kind.scope), "scope": kind.scope}
+        show = f"{kind.where}/{ids[entry]}"
+        cloud.wait_for(lambda: told(cloud.call("GET", show, other, **at_other)) == ids, f"{other} knows the set")
+    cloud.wait_for(lambda: sites.settled(ids), f"the {kind} is there")
+    # Listed once, and found by its name and by the id of either site.
+    for shell in (here, there):
+        assert [one["Site"] for one in shell.json(*words, "list") if one["Name"] == name] == ["Paris"]
+        for known_as in (name, *ids.values()):
+            assert shell.json(*words, "show", known_as)["name"] == name
+    # Changed by any id.
+    option, change = kind.change
+    if change:
+        there(*words, "set", *option.split(), ids[entry])
+        for site, id_ in ids.items():
+            assert {key: sites.shown(site, id_)[key] for key in change} == change
+    if kind.data:
+        for site, id_ in ids.items():
+            assert sites.get(site, id_, kind.data).body == file.read_bytes()
+        there(*words, "save", "--file", str(tmp_path / "saved"), ids[entry])
+        assert (tmp_path / "saved").read_bytes() == file.read_bytes()
+    # Gone by any id.
+    here(*words, "delete", ids[other])
+    cloud.wait_for(lambda: not sites.ids(name), f"the {kind} is gone")
+    assert name not in [one["Name"] for one in there.json(*words, "list")]
+
+
+@pytest.mark.parametrize("where", ["glance:/v2/images", "neutron:/v2.0/networks"])
+def test_it_is_on_one_page(cloud: Cloud, name: str, where: str) -> None:
+    scope = f"{{{where.partition(':')[0]}: Paris&Corte}}"
+    token = cloud.token(scope=scope)
+    body = {"name": name, "disk_format": "raw", "container_format": "bare"}
+    body = body if "images" in where else {"network": {"name": name}}
+    made = cloud.call("POST", where, token=token, scope=scope, json=body)
+    assert set(told(made)) == set(SITES), made.text
+    whole = cloud.call("GET", f"{where}?name={name}&limit=1", token=token, scope=scope).json
+    assert [one["name"] for one in next(value for value in whole.values() if isinstance(value, list))] == [name]
+    gone = cloud.call("DELETE", f"{where}/{told(made)['Corte']}", token=token, scope=scope)
+    assert gone.status == 204, gone.text
 
 
 def test_a_server_gets_the_ids_of_each_site(cloud: Cloud, name: str) -> None:
