@@ -53,7 +53,6 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ("identity", "roles"): _of_default_domain,
     ("identity", "domains"): _name,
     ("identity", "projects"): _of_default_domain,
-    ("identity", "services"): lambda item: (item.get("type"), item.get("name")),
     ("network", "networks"): _shared_name,
     ("network", "extensions"): lambda item: item.get("alias"),
     ("network", "availability_zones"): lambda item: (item.get("resource"), item.get("name")),
@@ -61,6 +60,12 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ("load-balancer", "providers"): _name,
     ("placement", "resource_classes"): _name,
     ("placement", "traits"): _name,
+}
+
+# The same, where they are looked up by one of these filters; in their whole list each site's stand, since the endpoints
+# of a site refer to its own.
+LOOKED_UP: dict[tuple[str, str], tuple[frozenset[str], Natural]] = {
+    ("identity", "services"): (frozenset({"name", "type"}), lambda item: (item.get("type"), item.get("name"))),
 }
 
 
@@ -118,10 +123,16 @@ def marked(item: Any, site: str, request: Request, intent: Intent) -> Any:
 
 def natural_key(request: Request, intent: Intent) -> Natural | None:
     """What makes items of several sites one beside their ids, in this list; None: nothing does."""
-    natural = None if intent.beneath else NATURAL.get((request.service, intent.collection))
-    if natural is None and any(key == "name" for key, _ in request.query):
+    what, filters = (request.service, intent.collection), {key for key, _ in request.query}
+    natural = None if intent.beneath else NATURAL.get(what)
+    if natural is not None:
+        return natural
+    by, looked_up = LOOKED_UP.get(what, (frozenset(), _name))
+    if not intent.beneath and not by.isdisjoint(filters):
+        return looked_up
+    if "name" in filters:
         return _of_default_domain if request.service == "identity" else _name
-    return natural
+    return None
 
 
 def is_whole(request: Request, intent: Intent, turn: Turn | None = None) -> bool:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from scopeproxy.lang.scope import At, Scope, sites_of
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import Intent, classify
-from scopeproxy.planning.items import NATURAL
+from scopeproxy.planning.items import LOOKED_UP, NATURAL
 from scopeproxy.planning.rules import spread, substrates
 from scopeproxy.planning.translations import Key, Place, places
 
 # Of networks only the shared ones are, which an id alone does not tell.
-_ALIKE = NATURAL.keys() - {("network", "networks")}
+_ALIKE = NATURAL.keys() - {("network", "networks")} | LOOKED_UP.keys()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,3 +35,17 @@ def test_the_command_makes_a_user_here_and_there(cloud: Cloud, name: str) -> Non
     for site in cloud.served:
         found = cloud.connect(site, "admin").identity.find_user(name)
         assert (found is not None) is (site in ("Paris", "Corte"))
+
+
+def test_the_service_of_each_endpoint_is_listed(cloud: Cloud) -> None:
+    """python-openstackclient 6 looks for it there, and fails where it is missing."""
+    scope = "{keystone: Paris&Corte}"
+    token = cloud.token(user="admin", scope=scope)
+    endpoints, services = (
+        cloud.call("GET", f"keystone:/v3/{what}", token=token, scope=scope).json[what]
+        for what in ("endpoints", "services")
+    )
+    assert {one["scope_site"] for one in endpoints} == {"Paris", "Corte"}
+    assert {one["service_id"] for one in endpoints} <= {one["id"] for one in services}
+    typed = cloud.call("GET", "keystone:/v3/services?type=image", token=token, scope=scope).json["services"]
+    assert [one["name"] for one in typed] == ["glance"]

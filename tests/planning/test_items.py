@@ -93,3 +93,13 @@ def test_what_a_service_counts_for_itself_is_not_the_same_elsewhere(
     request = Request(service, "GET", path)
     keys = same(request, classify(request))
     assert bool(set(keys({"id": id_}, "Paris")) & set(keys({"id": id_}, "Corte"))) is is_one
+
+
+@pytest.mark.parametrize(("query", "expected"), [("", 2), ("?type=image", 1), ("?name=glance", 1), ("?enabled=1", 2)])
+def test_services_are_each_sites_own_but_for_those_that_are_looked_up(query: str, expected: int) -> None:
+    """Clients find the service of each endpoint of a list in the list of services."""
+    listed = Request("identity", "GET", f"/v3/services{query}")
+    keys = same(listed, classify(listed))
+    glance = [{"id": f"{number}" * 32, "name": "glance", "type": "image"} for number in (1, 2)]
+    shared = set(keys(glance[0], "Paris")) & set(keys(glance[1], "Corte"))
+    assert 2 - len(shared) == expected
