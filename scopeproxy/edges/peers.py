@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from scopeproxy.errors import Forbidden
-from scopeproxy.execution.delivery import hop_of
 from scopeproxy.model.messages import Headers, header
 from scopeproxy.model.topology import Topology
+from scopeproxy.planning.peer_head import hop_of
 from scopeproxy.planning.signing import SIGNATURE, WINDOW, NonceMemory, verify
 
 # Of a signature and when it may be forgotten: whether no process of this site, before or now, has honoured it.

@@ -78,22 +78,26 @@ class Calling:
             return Unreached(call.site, False, "no token for it within the time that the call was given")
         if not isinstance(ready, Request):
             return ready
-        call, travel = replace(call, request=ready), replace(travel, home=grant.home)
         if call.site != self._here:
-            return await self._elsewhere(call, travel, intent)
-        outcome = await self._delivery.deliver(self._here, call.request, travel)
+            scope = to_header(call.scope)
+            travel = replace(travel, scope=scope, home=grant.home, token=grant.token)
+            return await self._elsewhere(call.site, ready, travel, intent)
+        travel = replace(travel, home=grant.home)
+        outcome = await self._delivery.deliver(self._here, ready, travel)
         if grant.home:
-            outcome = await self._foreign.explained(outcome, call.request, grant, intent, found)
-        return await self._noted(outcome, call.request, travel) if discovery else outcome
+            outcome = await self._foreign.explained(outcome, ready, grant, intent, found)
+        return await self._noted(outcome, ready, travel) if discovery else outcome
 
     async def _ready(self, call: Call, found: Found, grant: Grant, intent: Intent) -> Request | Outcome:
         """The request as the site may have it, or the outcome that stands in the way."""
         unknown = _unknown_in(call.request, grant)
         if unknown:
             return _unnamed(call, grant, unknown)
-        request = _granted(call.request, found.token, grant, intent)
+        request = _addressed(call.request, grant, intent)
         if call.site != self._here:
             return request
+        if grant.token is not None and grant.token != found.token:
+            request = request.with_header("X-Auth-Token", grant.token.value)
         scope = carried(call.scope, request.service)
         if not scope and found.source != REQUEST and is_minted(request.header(REQUEST_ID) or ""):
             # The service calls nobody.  An id of ours that this call's scope did not come by stands for another one.
@@ -103,14 +107,14 @@ class Calling:
             return await self._carriers.attach(request, text, found, grant.token, grant.home)
         return request
 
-    async def _elsewhere(self, call: Call, travel: Travel, intent: Intent) -> Outcome:
-        request, discovery = call.request, intent.kind is Kind.DISCOVERY
+    async def _elsewhere(self, site: str, request: Request, travel: Travel, intent: Intent) -> Outcome:
+        discovery = intent.kind is Kind.DISCOVERY
         if is_minted(request.header(REQUEST_ID) or ""):
             request = request.without(REQUEST_ID)
-        known = self._documents.get(call.site, request) if discovery else None
+        known = self._documents.get(site, request) if discovery else None
         if known is not None:
             return known
-        outcome = await self._delivery.deliver(call.site, request, replace(travel, scope=to_header(call.scope)))
+        outcome = await self._delivery.deliver(site, request, travel)
         if isinstance(outcome, Unreached):
             return outcome
         reply = await self._explained(self._as_from_here(outcome, request, travel), request, travel)
@@ -122,7 +126,7 @@ class Calling:
             return document
         document = self._document_as_from_here(document, request, travel)
         if discovery:
-            self._documents.put(call.site, request, document)
+            self._documents.put(site, request, document)
         return document
 
     async def _noted(self, outcome: Outcome, request: Request, travel: Travel) -> Outcome:
@@ -197,10 +201,8 @@ def is_data(intent: Intent, service: str) -> bool:
     return service == "object-store" or intent.kind in (Kind.UPLOAD, Kind.DOWNLOAD)
 
 
-def _granted(request: Request, token: Token | None, grant: Grant, intent: Intent) -> Request:
-    """The request with the granted token in place of the client's, and with the caller's own ids as they are there."""
-    if grant.token is not None and grant.token != token:
-        request = request.with_header("X-Auth-Token", grant.token.value)
+def _addressed(request: Request, grant: Grant, intent: Intent) -> Request:
+    """The request with the caller's own ids as they are there."""
     if not grant.ids:
         return request
     body = request.body

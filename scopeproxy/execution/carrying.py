@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from scopeproxy.errors import CallerError, Unauthorized
-from scopeproxy.execution.delivery import hops_of
 from scopeproxy.execution.ledger import Ledger, RequestEntry
 from scopeproxy.execution.tokens.validation import Validator
 from scopeproxy.lang.wire import from_header
@@ -30,6 +29,7 @@ from scopeproxy.planning.carriers import (
     replace_body_token,
     strip,
 )
+from scopeproxy.planning.peer_head import hops_of
 
 REQUEST_ID = "X-OpenStack-Request-ID"
 

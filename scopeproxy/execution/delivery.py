@@ -9,19 +9,21 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from urllib.parse import quote
+from dataclasses import dataclass
+from functools import partial
 
 from scopeproxy.execution.forwarding import Forwarder, Outgoing
 from scopeproxy.execution.health import Health
+from scopeproxy.execution.lateness import Lateness
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.reading import discard
 from scopeproxy.model.identity import Token
-from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, header, with_header, without
+from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, with_header, without
 from scopeproxy.model.topology import Endpoint, Topology, Url
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, replaced, visited, with_via
-from scopeproxy.planning.signing import SIGNATURE, Hop, sign
+from scopeproxy.planning.peer_head import Client, common, framed_anew, framing, hop_of, told
+from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, with_via
+from scopeproxy.planning.signing import SIGNATURE, sign
 
 # Credentials that are good at their own site alone.  Without a keystone the caller's own go as they are.
 _AT_HOME = ("X-Service-Token", "Authorization", "Cookie", "X-Storage-Token", "X-Auth-Key")
@@ -34,9 +36,10 @@ _LATE = 1.0
 class Travel:
     """What goes with a call beside the request.
 
-    `scope` and `options` as their headers have them; `home`: the issuer of the token, where that is not the site which
-    is called; `entry`: the site whose proxy keeps the login; `host`: what the client put into Host; `deadline`: the
-    loop's time for all attempts together; `signed`: whether a peer sent the call.
+    `scope` and `options` as their headers have them; `token`: what the site is shown, where that is not what the
+    request holds; `home`: the issuer of the token, where that is not the site which is called; `entry`: the site whose
+    proxy keeps the login; `host`: what the client put into Host; `deadline`: the loop's time for all attempts together;
+    `signed`: whether a peer sent the call.
     """
 
     host: str
@@ -44,6 +47,7 @@ class Travel:
     scheme: str = "http"
     scope: str = ""
     options: str = ""
+    token: Token | None = None
     home: str = ""
     entry: str = ""
     hops: int = 0
@@ -92,19 +96,13 @@ class Delivery:
         Where a link drops packets, a call on a connection that was open before is not told of it for minutes.  So when
         an answer is late a new connection is tried, and again each time that twice as long has passed.
         """
-        sending = asyncio.ensure_future(self._forwarder.send(outgoing))
-        wait = self._settings.timeouts.connect + _LATE
+        connect = self._settings.timeouts.connect
         try:
-            while not (await asyncio.wait({sending}, timeout=wait))[0]:
-                if not await self._forwarder.reaches(outgoing.root, self._settings.timeouts.connect):
-                    self._health.note(outgoing.site, Unreached(outgoing.site, False, "no new connection"))
-                    return Unreached(outgoing.site, True, "no answer, and no new connection to it either")
-                wait *= 2
-            return sending.result()
-        finally:
-            if not sending.done():
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+            async with Lateness(partial(self._forwarder.reaches, outgoing.root, connect), connect + _LATE):
+                return await self._forwarder.send(outgoing)
+        except TimeoutError:
+            self._health.note(outgoing.site, Unreached(outgoing.site, False, "no new connection"))
+            return Unreached(outgoing.site, True, "no answer, and no new connection to it either")
 
     def _learn(self, site: str, outcome: Outcome, travel: Travel) -> None:
         # A caller who gives a call no time says nothing of the site.
@@ -114,27 +112,23 @@ class Delivery:
 
     def _to_back(self, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
         assert endpoint.back is not None, "the own site's backs are checked when the topology is read"
-        headers = without(end_to_end(request.headers), *SCOPE_REQUEST)
+        # With a body at hand nothing is waited for.
+        waiting = ("Expect",) if isinstance(request.body, Held) else ()
+        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *waiting)
         headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, self._settings.trusted_proxies)
-        headers = with_header(headers, "Host", travel.host)
-        return self._outgoing(self._here, endpoint.back, request, headers, travel)
+        for name, value in (("Host", travel.host), *framing(request.body)):
+            headers = with_header(headers, name, value)
+        return self._outgoing(self._here, endpoint.back, request, with_via(headers, self._here), travel)
 
     def _to_peer(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
-        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *self._kept_here(site, request.service))
-        if not travel.signed:
-            headers = _without_our_via(headers)
-        headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, ())
-        headers = replaced(
-            headers,
-            Host=endpoint.front.authority,
-            X_Scope=travel.scope or None,
-            X_Scope_Options=travel.options or None,
-            X_Scope_Home=quote(travel.home, safe="") or None,
-            X_Scope_Entry=quote(travel.entry, safe="") or None,
-            X_Scope_Hops=str(travel.hops + 1),
-        )
-        outgoing = self._outgoing(site, endpoint.front, request, headers, travel)
-        return replace(outgoing, headers=self._signed(outgoing, request.service))
+        kept = (*framed_anew(request.body), *self._kept_here(site, request.service))
+        client = Client(travel.client, travel.scheme, travel.host, travel.signed)
+        passed, own = common(request.headers, kept, client, self._here)
+        token = own if travel.token is None else travel.token
+        beside = told(token, travel.scope, travel.options, travel.home, travel.entry, travel.hops + 1)
+        signature = self._signature(site, endpoint, request, (*beside, ("X-Forwarded-Host", travel.host)))
+        headers = (("Host", endpoint.front.authority), *passed, *framing(request.body), *beside, *signature)
+        return self._outgoing(site, endpoint.front, request, headers, travel)
 
     def _kept_here(self, site: str, service: str) -> tuple[str, ...]:
         if not self._topology.has_identity:
@@ -143,63 +137,16 @@ class Delivery:
         return kept if service == "identity" else (*kept, "X-Subject-Token")
 
     def _outgoing(self, site: str, root: Url, request: Request, headers: Headers, travel: Travel) -> Outgoing:
-        body = request.body
-        if isinstance(body, Held):
-            # Nothing is waited for with a body at hand, and its length may have changed with the ids in it.
-            headers = without(headers, "Expect")
-            if body.data:
-                headers = with_header(headers, "Content-Length", str(len(body.data)))
-        return Outgoing(
-            site,
-            root,
-            request.method,
-            request.target,
-            with_via(headers, self._here),
-            body,
-            self._settings.timeouts,
-            travel.deadline,
-        )
+        timeouts = self._settings.timeouts
+        return Outgoing(site, root, request.method, request.target, headers, request.body, timeouts, travel.deadline)
 
-    def _signed(self, outgoing: Outgoing, service: str) -> Headers:
-        key = self._peer_key(outgoing.site)
+    def _signature(self, site: str, endpoint: Endpoint, request: Request, headers: Headers) -> Headers:
+        key = self._peer_key(site)
         if key is None:
-            return outgoing.headers
-        hop = hop_of(outgoing.headers, outgoing.site, service)
-        target = outgoing.root.path + outgoing.target
-        value = sign(key, outgoing.method, target, replace(hop, site=self._here), self._now(), secrets.token_hex(16))
-        return with_header(outgoing.headers, SIGNATURE, value)
-
-
-def _without_our_via(headers: Headers) -> Headers:
-    """The headers without the sites that a client says the call has passed: a peer would take it for a loop."""
-    kept = [part for via in _values(headers, "Via") for part in via.split(",") if not visited((("Via", part),))]
-    return with_header(headers, "Via", ",".join(kept).strip()) if kept else without(headers, "Via")
-
-
-def _values(headers: Headers, name: str) -> list[str]:
-    return [value for key, value in headers if key.lower() == name.lower()]
-
-
-def hop_of(headers: Headers, to: str, service: str) -> Hop:
-    """What is signed of a call to a site's service, as its headers have it."""
-    token = header(headers, "X-Auth-Token")
-    return Hop(
-        to=to,
-        service=service,
-        scope=header(headers, "X-Scope") or "",
-        options=header(headers, "X-Scope-Options") or "",
-        home=header(headers, "X-Scope-Home") or "",
-        entry=header(headers, "X-Scope-Entry") or "",
-        hops=hops_of(headers),
-        host=header(headers, "X-Forwarded-Host") or "",
-        fingerprint="" if token is None else Token(token).fingerprint,
-    )
-
-
-def hops_of(headers: Headers) -> int:
-    """How many sites a call has travelled over; 0 where that is not said, or makes no sense."""
-    hops = header(headers, "X-Scope-Hops") or ""
-    return int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else 0
+            return ()
+        hop = hop_of(headers, site, request.service, self._here)
+        target = endpoint.front.path + request.target
+        return ((SIGNATURE, sign(key, request.method, target, hop, self._now(), secrets.token_hex(16))),)
 
 
 async def _as_the_peer_tells(outcome: Outcome) -> Outcome:

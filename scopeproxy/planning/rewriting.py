@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from scopeproxy.model.messages import Headers, with_header, without
+from scopeproxy.model.messages import Headers, with_header
 
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
@@ -75,11 +75,3 @@ def is_trusted(client: str, trusted: Iterable[str]) -> bool:
         return any(address in ipaddress.ip_network(network, strict=False) for network in trusted)
     except ValueError:
         return False
-
-
-def replaced(headers: Headers, **values: str | None) -> Headers:
-    """The headers with these set (names with `_` for `-`), or dropped where the value is None."""
-    for name, value in values.items():
-        real = name.replace("_", "-")
-        headers = without(headers, real) if value is None else with_header(headers, real, value)
-    return headers

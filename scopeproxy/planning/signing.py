@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from urllib.parse import quote, unquote
 
 from scopeproxy.errors import Forbidden, SiteFailure
@@ -139,9 +138,6 @@ def _mac(key: bytes, method: str, target: str, hop: Hop, site: str, date: int, n
         *(f"scopeproxy hop {_VERSION}", site, str(date), nonce, method, target),
         *(hop.to, hop.service, hop.scope, hop.options, hop.home, hop.entry, str(hop.hops), hop.host, hop.fingerprint),
     )
-    mac = hmac.new(key, digestmod=sha256)
-    for field in fields:
-        # Each behind its length, so that no two calls are the same string of bytes.
-        data = field.encode(errors="surrogatepass")
-        mac.update(len(data).to_bytes(8, "big") + data)
-    return mac.hexdigest()
+    # Each behind its length, so that no two calls are the same string of bytes.
+    told = (field.encode(errors="surrogatepass") for field in fields)
+    return hmac.digest(key, b"".join(len(data).to_bytes(8, "big") + data for data in told), "sha256").hex()

@@ -8,8 +8,8 @@ import pytest
 
 from scopeproxy.edges.peers import Peers
 from scopeproxy.errors import Forbidden
-from scopeproxy.execution.delivery import hop_of
 from scopeproxy.model.topology import ProxySettings, Site, Topology
+from scopeproxy.planning.peer_head import hop_of
 from scopeproxy.planning.signing import SIGNATURE, WINDOW, NonceMemory, sign
 
 KEY, NOW = b"k" * 32, 1_000_000.0

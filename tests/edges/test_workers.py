@@ -19,8 +19,8 @@ import yaml
 from scopeproxy.edges.config import load
 from scopeproxy.edges.keys import peer_key
 from scopeproxy.edges.workers import Worker
-from scopeproxy.execution.delivery import hop_of
 from scopeproxy.model.topology import Address
+from scopeproxy.planning.peer_head import hop_of
 from scopeproxy.planning.signing import sign
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from scopeproxy.execution.delivery import Travel, hop_of
+from scopeproxy.execution.delivery import Travel
 from scopeproxy.model.messages import Request, Unreached
 from scopeproxy.model.topology import Timeouts
+from scopeproxy.planning.peer_head import hop_of
 from scopeproxy.planning.signing import SIGNATURE, sign
 
 SCOPE = "{glance: Corte}"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scopeproxy.model.messages import Headers, header
-from scopeproxy.planning.rewriting import end_to_end, forwarded_for, is_trusted, replaced, visited, with_via
+from scopeproxy.planning.rewriting import end_to_end, forwarded_for, is_trusted, visited, with_via
 
 PLAIN = (("Accept", "*/*"), ("Range", "bytes=0-"), ("ETag", "x"), ("X-Service-Token", "t"), ("Accept", "text/html"))
 
@@ -81,14 +81,3 @@ def test_a_trusted_proxy_is_believed_and_added_to() -> None:
 )
 def test_trusted_proxies_are_addresses_or_networks(client: str, expected: bool) -> None:
     assert is_trusted(client, ("10.0.0.0/8", "fd00::1")) is expected
-
-
-def test_headers_are_set_in_place_or_dropped() -> None:
-    assert names(replaced(PLAIN, ETag=None, X_Scope="{}")) == [
-        "Accept",
-        "Range",
-        "X-Service-Token",
-        "Accept",
-        "X-Scope",
-    ]
-    assert replaced((("host", "a"), ("b", "c")), Host="d") == (("host", "d"), ("b", "c"))
