@@ -1,4 +1,5 @@
-"""What the answers say about sites: a warning when a part is missing, and which site each resource came from.
+"""What the answers say about sites: a warning when a part is missing, or replicas differ, and which site each resource
+came from.
 
 A response hook of the session sees every answer; only headers of our own make it look closer.
 """
@@ -23,11 +24,15 @@ LOG = logging.getLogger(__name__)
 SCOPE_HEADER = "X-Scope"
 PARTIAL_HEADER = "X-Scope-Partial"
 SITES_HEADER = "X-Scope-Sites"
+REPLICAS_HEADER = "X-Scope-Replicas"
 _PREFIX = "scopeproxy://"
 
 # Missing sites that a warning names.
 _NAMED = 8
 _COUNT = re.compile(r"(\d+) sites\Z")
+
+# Behind what a site said: in what its replicas are not like those that are shown, `200 (3 differ: name min_ram +2)`.
+_DIFFERS = re.compile(r" \((?:differs|(\d+) differ): ([^)]*)\)\Z")
 
 # Of the statuses by which a site stays out, those that users can do something about.
 _HINTS = {"401": "HTTP 401: no login there; a call to it alone tells why"}
@@ -43,7 +48,7 @@ class Results(BaseAdapter):
     def __init__(self) -> None:
         super().__init__()
         self.sites = Sites()
-        self._warned: set[frozenset[str]] = set()
+        self._warned: set[object] = set()
         self._answers: list[Response] | None = None
 
     def keep_answers(self) -> None:
@@ -82,6 +87,7 @@ class Results(BaseAdapter):
         said = _said(_sites(response))
         self._warn(response.headers.get(PARTIAL_HEADER, ""), said)
         self._tell_later([site for site, what in said.items() if what == "queued"])
+        self._tell_apart(response, said)
         if stream or "json" not in response.headers.get("Content-Type", ""):
             return  # a download must not be pulled into memory by looking at it
         if self._answers is None:
@@ -98,6 +104,13 @@ class Results(BaseAdapter):
         if queued and frozenset((*queued, "")) not in self._warned:
             self._warned.add(frozenset((*queued, "")))  # no site is called that: told apart from what is missing
             LOG.warning("scope: not done yet, and queued for when they are back: %s", _some(queued))
+
+    def _tell_apart(self, response: Response, said: dict[str, str]) -> None:
+        """Replicas which are not what the answer shows: sites where they are different, and where they are not."""
+        for text in _apart(response, said):
+            if text not in self._warned:
+                self._warned.add(text)
+                LOG.warning("scope: %s", text)
 
     def _warn(self, partial: str, said: dict[str, str]) -> None:
         missing = _names(partial)
@@ -170,8 +183,30 @@ def _told(partial: str, missing: list[str], said: dict[str, str]) -> str:
 
 def _said(sites: str) -> dict[str, str]:
     """What each site said: `Paris=200, Corte=unreached`."""
-    pairs = (pair.strip().rpartition("=") for pair in sites.split(","))
-    return {unquote(site): what for site, _, what in pairs if site}
+    return {site: _DIFFERS.sub("", what) for site, what in _pairs(sites)}
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """`Paris=1, Corte=2`, as two of our headers are."""
+    for pair in text.split(","):
+        site, _, what = pair.strip().rpartition("=")
+        if site:
+            yield unquote(site), what
+
+
+def _apart(response: Response, said: dict[str, str]) -> Iterator[str]:
+    found = [(site, _DIFFERS.search(what)) for site, what in _pairs(_sites(response))]
+    differing = [f"{site} ({_in_what(*match.groups())})" for site, match in found if match]
+    if differing:
+        yield f"replicas are not alike: those of {_some(differing)} differ from what is shown"
+    gone = [site for site, _ in _pairs(response.headers.get(REPLICAS_HEADER, "")) if said.get(site) == "404"]
+    if gone and response.ok and response.request.method == "GET":
+        yield f"replicas are not everywhere: not shown any more (HTTP 404) at {_some(gone)}"
+
+
+def _in_what(count: str | None, names: str) -> str:
+    fields = [f"{name[1:]} more" if name.startswith("+") else unquote(name) for name in names.split()]
+    return (f"{count} of them, " if count else "") + "in " + ", ".join(fields)
 
 
 def _hint(what: str) -> str:

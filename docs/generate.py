@@ -24,7 +24,7 @@ from scopeproxy.lang.vocabulary import Vocabulary, openstack_services
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
-from scopeproxy.planning import merging, natural_keys, reference_fields, rules, verdicts
+from scopeproxy.planning import merging, natural_keys, reference_fields, rules, verdicts, volatile
 from scopeproxy.planning.intent import GENERAL, ROWS, Kind, classify
 from scopeproxy.planning.items import NATURAL
 from scopeproxy.planning.plan import AllOf, Refuse, Work
@@ -187,6 +187,14 @@ def sorting() -> str:
 
 def negotiated() -> str:
     return f"This concerns {', '.join(sorted(NEGOTIATED))}."
+
+
+# ---- replicas
+
+
+def volatile_table() -> str:
+    rows = [(_any(service), _any(collection), code(names)) for service, collection, names in volatile.ROWS]
+    return table(("service", "collection", "not compared"), rows)
 
 
 # ---- references and collaborations
@@ -425,6 +433,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "modules": modules,
     "strategies": strategies_table,
     "real-only": real_only,
+    "volatile": volatile_table,
 }
 
 

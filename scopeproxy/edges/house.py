@@ -18,6 +18,7 @@ from scopeproxy.execution.calling import Calling
 from scopeproxy.execution.carrying import Carriers
 from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.discovery_cache import DiscoveryCache
+from scopeproxy.execution.divergences import Divergences
 from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
@@ -130,7 +131,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
-        Pages(topology, lasting.ledger, replicas), replicas, translating,
+        Pages(topology, lasting.ledger, replicas), replicas, Divergences(replicas), translating,
         Queueing(lasting.journal, health, site.proxy.limits),
     )  # fmt: skip
     well_known = WellKnown(

@@ -17,6 +17,7 @@ from scopeproxy.execution.bodies import hold
 from scopeproxy.execution.calling import Calling, is_data
 from scopeproxy.execution.carrying import Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
+from scopeproxy.execution.divergences import Divergences
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
@@ -67,6 +68,7 @@ class Journey:
         affinity: Affinity,
         pages: Pages,
         replicas: Replicas,
+        divergences: Divergences,
         translating: Translating,
         queueing: Queueing,
         now: Callable[[], float] = time.time,
@@ -75,7 +77,7 @@ class Journey:
         self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
         self._affinity, self._pages, self._replicas = affinity, pages, replicas
-        self._translating, self._queueing = translating, queueing
+        self._divergences, self._translating, self._queueing = divergences, translating, queueing
         self._telling = Telling(topology, here, metrics, records, now)
         self._settings = topology.sites[here].proxy
 
@@ -215,7 +217,8 @@ class Journey:
             # To whom no site shows it, nothing is told of it.
             result = replace(result, replicas=work.replicas)
         if several and _merges(work) and result.reply is not None:
-            return replace(result, reply=conditions.evaluated(work.request, result.reply))
+            reply = conditions.evaluated(work.request, result.reply)
+            return replace(result, reply=reply, diverging=await self._divergences.among(work, result))
         return result
 
     async def _carried_out(

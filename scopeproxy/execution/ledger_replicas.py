@@ -117,6 +117,18 @@ def of(
     return {id_: members[name] for id_, name in clear.items()}
 
 
+def kin(services: Iterable[str], ids: Iterable[str], db: sa.Connection) -> dict[str, frozenset[str]]:
+    """Of each id that is a member of any set of these services, the names of those sets."""
+    found: dict[str, set[str]] = {}
+    of_services = replicas.c.service.in_(list(services))
+    for some in _batches(id_ for id_ in ids if fits(id_)):
+        for id_, name in db.execute(
+            sa.select(replicas.c.id, replicas.c.member_of).where(of_services & replicas.c.id.in_(some))
+        ):
+            found.setdefault(id_, set()).add(name)
+    return {id_: frozenset(names) for id_, names in found.items()}
+
+
 def _chosen(at: Mapping[str, str], sites: Iterable[str]) -> str | None:
     """Of the sets, by site, of which an id is a member, the one that is meant.  An id that stands for different things
     at different sites (the 1 of nova's aggregates) tells nothing by itself."""

@@ -53,6 +53,11 @@ DOCUMENTED = (
         "Put off: the site cannot be reached. Refused: the two sites know different things of an id.",
     ),
     Documented(
+        "scopeproxy_divergences_total", "counter", ("site", "service"),
+        "Answers to reads over several sites in which replicas of this site were not like those that were shown.",
+        "Somebody changes replicas at one site alone: `scopeproxy audit` tells which, and can mend them.",
+    ),
+    Documented(
         "scopeproxy_site_calls_total", "counter", ("site", "service", "intent", "outcome"),
         "Calls made to the own services and to other sites.", "Outcome never_sent or maybe_sent: a site or link fails.",
     ),
@@ -142,6 +147,7 @@ class Metrics:
         self.site_calls_in_flight = gauge("scopeproxy_site_calls_in_flight")
         self.pooled_connections = gauge("scopeproxy_pooled_connections")
         self.replicas_told = counter("scopeproxy_replicas_told_total")
+        self.divergences = counter("scopeproxy_divergences_total")
         self.uploads_left_behind = counter("scopeproxy_uploads_left_behind_total")
         self.logins = counter("scopeproxy_logins_total")
         self.token_grants = counter("scopeproxy_token_grants_total")

@@ -23,7 +23,8 @@ class Record:
     """One call.  No header, no query and no body is in it, so no secret either.
 
     `seconds`: from the head of the call to the head of the answer; `plan`: as it was made; `sites`: what each said;
-    `carriers`: what of planning/carriers.py was on the call; `source`: which of them gave the scope.
+    `differs`: by site, the fields in which its replicas are not like those that were shown; `carriers`: what of
+    planning/carriers.py was on the call; `source`: which of them gave the scope.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Record:
     plan: str = ""
     sites: dict[str, str] = field(default_factory=dict)
     partial: tuple[str, ...] = ()
+    differs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     error: str | None = None
     project: str | None = None
     carriers: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from scopeproxy.execution.ledger_replicas import Transaction
 from scopeproxy.execution.runner import Result
 from scopeproxy.model.messages import Outcome, Reply
 from scopeproxy.planning.created import is_new, made_in
+from scopeproxy.planning.divergence import Kin
 from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import Plan, Work, calls_of
 from scopeproxy.planning.replica_news import told_gone, told_set
@@ -62,6 +63,11 @@ class Replicas:
         wanted = tuple(ids)
         known = partial(rows.of, service, collection, wanted, sites=tuple(sites))
         return await self._ledger.read(known) if wanted else {}
+
+    async def kin(self, services: Iterable[str], ids: Iterable[str]) -> Kin:
+        """Of each id that is a replica of one of these services, the sets that it is a member of."""
+        wanted = tuple(ids)
+        return await self._ledger.read(partial(rows.kin, tuple(services), wanted)) if wanted else {}
 
     async def any_of_kind(self, service: str, collection: str, sites: Iterable[str]) -> bool:
         """Whether anything of this collection at one of these sites is a replica."""

@@ -18,6 +18,7 @@ from scopeproxy.execution.together import together
 from scopeproxy.execution.undoing import UNDONE, Undoing
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning import journal, merging, verdicts
+from scopeproxy.planning.divergence import Diverging
 from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.items import NO_SETS, Sets
 from scopeproxy.planning.joining import ids_listed
@@ -42,7 +43,10 @@ _REPEATED_ON = frozenset({401, 408, 429, 503})
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a plan: a reply, or the error to tell instead, and every outcome on the way, in scope order."""
+    """What became of a plan: a reply, or the error to tell instead, and every outcome on the way, in scope order.
+
+    `sets`: what of a list is known to be replicas; `diverging`: the sites whose replicas are not like those shown.
+    """
 
     reply: Reply | None
     error: ScopeProxyError | None = None
@@ -50,6 +54,8 @@ class Result:
     partial: tuple[str, ...] = ()
     replicas: Mapping[str, str] = field(default_factory=dict)
     turned: Turned | None = None
+    sets: Sets = field(default_factory=dict)
+    diverging: Diverging = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,7 @@ class _Conversation:
         sets_of: SetsOf,
     ) -> None:
         self._work, self._plan, self._believed_down, self._sets_of = work, plan, believed_down, sets_of
+        self._sets = NO_SETS
         self._asking = Asking(work, forward, body_limit)
         self._undoing = Undoing(work, self._asking, body_limit)
         self._comparing = Comparing(work, self._asking, body_limit)
@@ -111,7 +118,8 @@ class _Conversation:
         final = await self._tidied_up(final)
         asked, answer = self._in_scope_order(), final.answer
         if isinstance(answer, Reply):
-            return Result(self._not_to_be_repeated(answer), None, asked, final.partial, final.replicas, final.turned)
+            reply = self._not_to_be_repeated(answer)
+            return Result(reply, None, asked, final.partial, final.replicas, final.turned, self._sets)
         return Result(None, self._failure(answer), asked, final.partial)
 
     async def break_off(self, undo: bool) -> None:
@@ -231,7 +239,9 @@ class _Conversation:
         if work.intent.kind is not Kind.LIST:
             return NO_SETS
         ids = ids_listed([part for branch in branches for part in branch.parts], work.intent)
-        return await self._sets_of(work.request.service, ids, None if work.intent.beneath else work.intent.collection)
+        collection = None if work.intent.beneath else work.intent.collection
+        self._sets = await self._sets_of(work.request.service, ids, collection)
+        return self._sets
 
     def _merged(self, branches: Sequence[_Branch], sets: Sets) -> _Branch:
         work = self._work

@@ -16,6 +16,7 @@ from scopeproxy.model.messages import Outcome, Reply, Request, without
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning import merging
 from scopeproxy.planning.carriers import mint, strip
+from scopeproxy.planning.divergence import NO_DIVERGENCE
 from scopeproxy.planning.faults import fault
 from scopeproxy.planning.intent import Intent, classify
 from scopeproxy.planning.rewriting import SCOPE_RESPONSE, end_to_end, with_via
@@ -81,7 +82,7 @@ class Telling:
             # Only whose project is known may ask for the report.
             headers = (*headers, ("X-Scope-Request-Id", story.id))
         if result is not None and result.asked:
-            headers = (*headers, ("X-Scope-Sites", merging.sites_header(result.asked)))
+            headers = (*headers, ("X-Scope-Sites", merging.sites_header(result.asked, result.diverging)))
             if result.partial:
                 headers = (*headers, ("X-Scope-Partial", merging.partial_header(result.partial)))
             if len(result.replicas) > 1:
@@ -100,7 +101,9 @@ class Telling:
         carriers = found.carriers if found else ()
         for carrier in carriers:
             self._metrics.carriers.labels(request.service, carrier).inc()
-        asked = result.asked if result else ()
+        asked, diverging = (result.asked, result.diverging) if result else ((), NO_DIVERGENCE)
+        for site in diverging:
+            self._metrics.divergences.labels(site, request.service).inc()
         self._records.note(
             Record(
                 id=story.id,
@@ -119,6 +122,7 @@ class Telling:
                 plan=story.plan,
                 sites={one.site: _came(one) for one in asked},
                 partial=result.partial if result else (),
+                differs={site: one.fields for site, one in diverging.items()},
                 error=str(error) if error else None,
                 project=story.project,
                 carriers=carriers,

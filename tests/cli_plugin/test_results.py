@@ -11,7 +11,9 @@ from keystoneauth1.session import Session
 from openstack.exceptions import SDKException
 from scopeproxy.osc.results import Results, site_of, watch
 
-from scopeproxy.planning.marks import partial_header
+from scopeproxy.model.messages import Outcome, Reply
+from scopeproxy.planning.divergence import Divergence
+from scopeproxy.planning.marks import partial_header, sites_header
 
 
 def answer(body: Any = None, content_type: str = "application/json", **headers: str) -> requests.Response:
@@ -61,6 +63,32 @@ def test_what_sites_get_later_is_told_once(caplog: pytest.LogCaptureFixture) -> 
         "scope: not done yet, and queued for when they are back: Corte",
         "scope: not done yet, and queued for when they are back: S0, S1, S2, S3, S4, S5, S6, S7 and 1 more",
     ]
+
+
+def test_replicas_that_differ_are_told_once_with_the_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """The proxy's own words."""
+    replies: list[Outcome] = [Reply(site, 200) for site in ("Paris", "New York", "Corte")]
+    several = Divergence(("name", "os:x", *(f"p{number}" for number in range(8))), 3)
+    header = sites_header(replies, {"New York": Divergence(("min_ram",)), "Corte": several})
+    results = Results()
+    for _ in range(2):
+        results(answer({"images": [{"id": "i1"}]}, X_Scope_Sites=header))
+    assert caplog.messages == [
+        "scope: replicas are not alike: those of New York (in min_ram), Corte (3 of them, in name, os:x, p0, p1, p2, "
+        "p3, p4, p5, 2 more) differ from what is shown"
+    ]
+    results(answer({"images": [{"id": "i2"}]}, X_Scope_Partial="Corte", X_Scope_Sites="Paris=200, Corte=503"))
+    assert caplog.messages[-1] == "scope: the result is partial: nothing came from Corte (HTTP 503)"
+
+
+@pytest.mark.parametrize(("method", "told"), [("GET", True), ("PATCH", False), ("DELETE", False)])
+def test_a_replica_that_is_gone_is_told_to_who_reads(method: str, told: bool, caplog: pytest.LogCaptureFixture) -> None:
+    replicas = "Paris=i1, Corte=i2"
+    shown = answer({"id": "i1"}, X_Scope_Sites="Paris=200, Corte=404, Lyon=404", X_Scope_Replicas=replicas)
+    shown.request = requests.Request(method, "http://h/i1").prepare()
+    Results()(shown)
+    gone = "scope: replicas are not everywhere: not shown any more (HTTP 404) at Corte"
+    assert caplog.messages == [gone] * told
 
 
 def test_the_next_command_of_a_shell_is_warned_again(caplog: pytest.LogCaptureFixture) -> None:

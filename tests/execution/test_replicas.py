@@ -31,6 +31,17 @@ async def test_what_one_worker_learned_all_know(workers):
     assert await one.of("image", ["p1"]) == {}
 
 
+async def test_kin_are_members_of_the_same_set_of_whatever_service(workers):
+    one, other = workers
+    assert await one.learn("image", "images", PAIR)
+    assert await one.learn("network", "networks", {"Paris": "p1", "Corte": "x"})
+    kin = await other.kin(("image", "network"), ["p1", "c1", "x", "y"])
+    assert set(kin) == {"p1", "c1", "x"}
+    assert kin["p1"] == kin["c1"] | kin["x"] != kin["c1"]
+    assert set(await other.kin(("image",), ["p1", "x"])) == {"p1"}
+    assert await other.kin(("image",), []) == {}
+
+
 async def test_of_two_that_contradict_each_other_one_is_learned(workers):
     one, other = workers
     both = (one.learn("image", "images", PAIR), other.learn("image", "images", {**PAIR, "Corte": "c2"}))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scopeproxy.model.messages import Outcome, Reply, Unreached
+from scopeproxy.planning.divergence import Divergence
 from scopeproxy.planning.marks import BOUND, partial_header, replicas_header, sites_header
 
 
@@ -14,6 +15,20 @@ def test_what_was_asked_and_what_came_in_scope_order() -> None:
     assert sites_header(outcomes) == "Paris=201, Corte=unreached, Saint-%C3%89tienne=404"
     assert replicas_header({"New York": "1", "Corte": "a,b"}) == "New%20York=1, Corte=a%2Cb"
     assert partial_header(["Corte", "New York"]) == "Corte, New%20York"
+
+
+def test_replicas_that_differ_are_told_behind_what_came() -> None:
+    came = [Reply("Paris", 200), Reply("Corte", 200), Reply("New York", 200)]
+    one, several = Divergence(("name", "os:x")), Divergence(("a", "b=,", *map(str, range(8))), 3)
+    told = sites_header(came, {"Corte": one, "New York": several})
+    assert told == "Paris=200, Corte=200 (differs: name os:x), New%20York=200 (3 differ: a b%3D%2C 0 1 2 3 4 5 +2)"
+
+
+def test_beyond_the_bound_those_that_differ_come_before_the_others() -> None:
+    outcomes: list[Outcome] = [Reply(f"site-{number}", 200) for number in range(998)]
+    told = sites_header([*outcomes, Reply("Corte", 200), Reply("Lyon", 503)], {"Corte": Divergence(("name",))})
+    assert told.startswith("999 x 200, 1 x 503, Lyon=503, Corte=200 (differs: name), site-0=200, ")
+    assert len(told) <= BOUND
 
 
 def test_an_id_that_no_text_can_hold_breaks_no_header() -> None:
@@ -34,9 +49,12 @@ def test_beyond_the_bound_counts_come_first_and_then_the_failed_sites() -> None:
     assert replicas_header({f"site-{number}": "x" * 36 for number in range(1000)}).startswith("1000 replicas, ")
 
 
-@given(st.lists(st.tuples(st.text(min_size=1), st.sampled_from([200, 404, 503]))))
-def test_headers_are_printable_ascii_whatever_the_sites_are_called(sites: list[tuple[str, int]]) -> None:
+@given(st.lists(st.tuples(st.text(min_size=1), st.sampled_from([200, 404, 503]))), st.lists(st.text(min_size=1)))
+def test_headers_are_printable_ascii_whatever_sites_and_fields_are_called(
+    sites: list[tuple[str, int]], fields: list[str]
+) -> None:
     for text in (
+        sites_header([Reply(*one) for one in sites], {site: Divergence(tuple(fields)) for site, _ in sites}),
         sites_header([Reply(site, status) for site, status in sites]),
         replicas_header({site: site for site, _ in sites}),
         partial_header([site for site, _ in sites]),
