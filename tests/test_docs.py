@@ -331,11 +331,11 @@ async def test_a_token_strategy_is_a_class() -> None:
         async def identity(self, asked: Asked) -> Identity:
             return Identity("alice", "demo", 2e9)
 
-    accounts = names["AccountStrategy"](Vouched(), {"Corte": Token("robot's")})
+    federated = names["FederatedStrategy"](Vouched(), {"Corte": Token("robot's")})
     asked = Asked("image", "Corte", Token("secret"), "Paris", "Paris")
-    assert await accounts.grant(asked) == Grant(Token("robot's"))
-    assert await accounts.grant(replace(asked, site="Nice")) == NotThis("no account at Nice is known")
-    assert names["AccountStrategy"].name in strategies.WHY_NOT
+    assert await federated.grant(asked) == Grant(Token("robot's"))
+    assert await federated.grant(replace(asked, site="Nice")) == NotThis("the federation has no token of Nice")
+    assert names["FederatedStrategy"].name in strategies.WHY_NOT
 
 
 def test_an_operator_begins_in_the_grammar() -> None:

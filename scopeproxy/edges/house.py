@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from scopeproxy.edges.doors import Door, doors
 from scopeproxy.edges.headerless import Headerless
-from scopeproxy.edges.keys import peer_key
+from scopeproxy.edges.keys import password_at, peer_key
 from scopeproxy.edges.peers import Peers
 from scopeproxy.edges.wellknown import WellKnown
 from scopeproxy.errors import ConfigurationError
@@ -32,6 +33,8 @@ from scopeproxy.execution.records import Records
 from scopeproxy.execution.replay import Replay
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.served import Served
+from scopeproxy.execution.tokens.account import AccountStrategy
+from scopeproxy.execution.tokens.accounts import Accounts
 from scopeproxy.execution.tokens.broker import Broker, Strategy
 from scopeproxy.execution.tokens.foreign import ForeignTokens
 from scopeproxy.execution.tokens.home import HomeStrategy
@@ -107,13 +110,16 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     issuers = Issuers(topology, here, lasting.ledger)
     revocation = Revocation(ask, lasting.ledger, validator, site.proxy.timeouts.total)
     vouching = Vouching(topology, here, validator, revocation)
-    lending = Lending(topology, here, ask, lasting.ledger, validator)
+    accounts = Accounts(topology, here, _passwords(site), ask, lasting.ledger, revocation, lasting.metrics)
+    lending = Lending(topology, here, ask, lasting.ledger, validator, accounts)
     directory = LocalDirectory()
     foreign = ForeignTokens(topology, here, validator, directory)
+    by_login = LoginStrategy(topology, here, lasting.ledger, vouching, lending, health)
     strategies: tuple[Strategy, ...] = (
-        LoginStrategy(topology, here, lasting.ledger, vouching, lending, health),
+        by_login,
         SharedStrategy(topology, here, vouching),
         HomeStrategy(topology, here, vouching, directory),
+        AccountStrategy(by_login, accounts, vouching),
     )
     if topology.has_identity and not {strategy.name for strategy in strategies} & set(site.proxy.tokens):
         logger.warning("proxy.tokens names no strategy that is built: calls to other sites will get no token")
@@ -161,6 +167,12 @@ def _peer_keys(topology: Topology, here: str) -> dict[str, bytes]:
     if mistakes:
         raise ConfigurationError(list(dict.fromkeys(mistakes)))
     return keys
+
+
+def _passwords(site: Site) -> dict[str, str]:
+    """Those of this site's accounts at others, by the files that hold them."""
+    files = {account.password for accounts in site.proxy.accounts.values() for account in accounts}
+    return {file: password_at(Path(file)) for file in sorted(files)}
 
 
 def _published_sites(topology: Topology, here: str, vocabulary: Vocabulary) -> tuple[str, ...]:

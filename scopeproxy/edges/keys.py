@@ -1,4 +1,4 @@
-"""Key files: reading them, and making those that may be made.  A key never appears in a message."""
+"""Key files, and those with passwords: reading them, and making those that may be made.  None of it is in a message."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def secret_at(path: Path, create: bool = False) -> bytes:
         raise ConfigurationError([f"{path}: the key cannot be read: {error.strerror}"]) from error
 
 
+def password_at(path: Path) -> str:
+    """The password in a file: its one line."""
+    try:
+        password = _content(path, "password").decode().removesuffix("\n")
+    except OSError as error:
+        raise ConfigurationError([f"{path}: the password cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError:
+        password = ""
+    if not password or not password.isprintable():
+        raise ConfigurationError([f"{path}: one line with a password is expected"])
+    return password
+
+
 def site_key(settings: ProxySettings) -> bytes:
     """The site's own key; where none was configured it is made beside the state, and lives as long as that."""
     if settings.key is not None:
@@ -59,15 +72,15 @@ def peer_key(topology: Topology, site: str, peer: str) -> bytes:
     return secret_at(Path(path), create=topology.on_loopback)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, what: str = "key") -> bytes:
     # Without O_NONBLOCK, opening a pipe would wait for its writer.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(mode):
-            raise ConfigurationError([f"{path}: is not a file; a key is expected there"])
+            raise ConfigurationError([f"{path}: is not a file; a {what} is expected there"])
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             shown = f"{stat.S_IMODE(mode):04o}"
-            raise ConfigurationError([f"{path}: others may read this key (mode {shown}); `chmod 600 {path}`"])
+            raise ConfigurationError([f"{path}: others may read this {what} (mode {shown}); `chmod 600 {path}`"])
         return file.read()
 
 

@@ -14,7 +14,7 @@ from scopeproxy.edges.schema import Place, Reader, Wrong, each, items, mapping, 
 from scopeproxy.lang.scope import EVERY_SERVICE
 from scopeproxy.lang.suggestions import suggestion
 from scopeproxy.lang.vocabulary import OPENSTACK
-from scopeproxy.model.topology import Endpoint, LinkConstraint, OwnService
+from scopeproxy.model.topology import Account, Endpoint, LinkConstraint, OwnService
 from scopeproxy.planning.faults import FAULTS
 
 SUBSTRATES = ("network", "placement", "storage", "identity")
@@ -152,6 +152,21 @@ def _link(place: Place, value: Any) -> LinkConstraint:
     return found
 
 
+def _account(place: Place, value: Any) -> Account:
+    found = Account(**_ACCOUNT(place, value))
+    if not found.projects:
+        raise Wrong("no project is in 'projects': whom this account stands for has to be said, such as {demo: demo}")
+    return found
+
+
+_ACCOUNT = section(
+    {
+        **dict.fromkeys(("role", "user", "domain"), values.text),
+        "password": values.file,
+        "projects": items(values.text, values.text),
+    },
+    required=("role", "user", "password", "projects"),
+)
 PROXY_KEYS: dict[str, Reader] = {
     "state": _state,
     "key": values.file,
@@ -174,6 +189,7 @@ PROXY_KEYS: dict[str, Reader] = {
     "homes": items(
         section(dict.fromkeys(("roles", "projects", "users"), items(values.text, values.text))), values.site_or_all
     ),
+    "accounts": items(each(_account), values.site),
     "credentials": section(dict.fromkeys(("password_to", "token_to"), each(values.site_or_all))),
     "insecure": values.boolean,
     "trusted_proxies": each(values.network),

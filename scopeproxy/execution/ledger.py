@@ -131,6 +131,13 @@ class Ledger:
         ]
         await self._write(partial(rows.put_login, login, entries))
 
+    async def login_or(self, login: Login) -> Login:
+        """The login that is kept for this token; where there is none, this one from now on."""
+        known = await self.login(login.fingerprint)
+        if known is None:
+            await self.remember_login(login)
+        return known or login
+
     async def add_site_token(self, fingerprint: str, entry: SiteToken | FailedLogin) -> bool:
         """Add one site's outcome to a login.
 

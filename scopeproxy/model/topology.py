@@ -129,6 +129,21 @@ class HomeRules:
     users: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of this site's operator at another site, for callers who have `role` here.
+
+    `user`, of the domain `domain`, which its projects are of, too; `password`: the path of a file that holds it;
+    `projects`: those of callers here, by id, or by name in the default domain, to the names of those there.
+    """
+
+    role: str
+    user: str
+    password: str
+    projects: Mapping[str, str]
+    domain: str = "Default"
+
+
 ADMIN = Address("127.0.0.1", 9901)
 
 
@@ -153,6 +168,7 @@ class ProxySettings:
     validated_within: float = 60.0
     trust: tuple[str, ...] = ("*",)
     homes: Mapping[str, HomeRules] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     credentials: Credentials = Credentials()
     insecure: bool = False
     trusted_proxies: tuple[str, ...] = ()

@@ -15,8 +15,11 @@ def withheld(kind: str, here: Site, to: Site, url: Url) -> str | None:
     allowed = to.operator == here.operator if listed is None else to.name in listed or "*" in listed
     if not allowed:
         return f"{here.name} sends no {kind} to {to.name}: its proxy.credentials.{kind}_to does not allow it"
-    if url.scheme != "https" and not here.proxy.insecure and not url.address.on_loopback:
-        return (
-            f"{here.name} sends no {kind} to {to.name} over plain http: give it an https front, or set proxy.insecure"
-        )
-    return None
+    return in_the_clear(kind, here, to, url)
+
+
+def in_the_clear(kind: str, here: Site, to: Site, url: Url) -> str | None:
+    """Why a credential that may go to a site does not go to this address; None: nobody on the way would read it."""
+    if url.scheme == "https" or here.proxy.insecure or url.address.on_loopback:
+        return None
+    return f"{here.name} sends no {kind} to {to.name} over plain http: give it an https front, or set proxy.insecure"

@@ -80,10 +80,15 @@ def user_of(who: Identity, rules: HomeRules) -> Wanted | None:
 
 
 def _wanted(kind: str, rules: Mapping[str, str], id_: str | None, name: str) -> Wanted | None:
+    text = counterpart(rules, id_, name)
+    return Wanted(kind, text) if text else None
+
+
+def counterpart(rules: Mapping[str, str], id_: str | None, name: str) -> str | None:
+    """What a row for a project or user says, by id or else by name; None: there is no row for it."""
     # By name only in the default domain (Identity has no other): who owns a domain names projects there as they like.
     # Nor by a name that has the form of an id: the row of it is for the one who has that id.
-    text = rules.get(id_ or "") or (rules.get(name) if name and not _ID.match(name) else None)
-    return Wanted(kind, text) if text else None
+    return rules.get(id_ or "") or (rules.get(name) if name and not _ID.match(name) else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from scopeproxy.lang.scope import And, Scope, sites_of
 from scopeproxy.model.topology import Topology
-from scopeproxy.planning.credentials import PASSWORD, withheld
+from scopeproxy.planning.credentials import PASSWORD, in_the_clear, withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,19 @@ def not_honoured(issuer: str, site: str, topology: Topology) -> str | None:
     return None
 
 
+def _account(case: Case, topology: Topology) -> str | None:
+    here, there = topology.sites[case.here], topology.sites[case.site]
+    if case.site not in here.proxy.accounts:
+        return f"proxy.accounts of {case.here} has no row for {case.site}"
+    if case.issuer != case.here:
+        # What the roles and projects of other sites are called is nothing that this site's operator decides.
+        return f"the accounts of {case.here} stand for callers with a token of its own, and this one is {case.issuer}'s"
+    if "identity" not in there.services:
+        return f"{case.site} has no keystone"
+    # `password_to` is about clients' passwords: this one belongs to the site that it is sent to.
+    return in_the_clear(PASSWORD, here, there, there.services["identity"].front)
+
+
 def _not_built(case: Case, topology: Topology) -> str | None:
     return "not built yet"
 
@@ -61,7 +74,7 @@ WHY_NOT: Mapping[str, Callable[[Case, Topology], str | None]] = {
     "shared": _shared,
     "home": _home,
     "federated": _not_built,
-    "account": _not_built,
+    "account": _account,
 }
 
 

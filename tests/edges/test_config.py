@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scopeproxy.edges.config import load, own_site, parse_topology
 from scopeproxy.edges.settings import KEYS, PROXY_KEYS
 from scopeproxy.errors import ConfigurationError
-from scopeproxy.model.topology import Address, HomeRules, LinkConstraint, OwnService, Topology, Url
+from scopeproxy.model.topology import Account, Address, HomeRules, LinkConstraint, OwnService, Topology, Url
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
 SITES = """\
@@ -98,6 +98,7 @@ proxy:
   validated_within: 0
   trust: [Paris]
   homes: {Corte: {roles: {admin: reader}, projects: {demo: dev}}, "*": {users: {alice: bob}}}
+  accounts: {Corte: [{role: member, user: paris, password: corte.pw, projects: {demo: guests}, domain: ours}]}
   credentials: {password_to: [Paris], token_to: ["*"]}
   trusted_proxies: [10.0.0.0/8, "::1"]
   tls: {certificate: front.pem, key: front.key, peers: /etc/ssl/peers.pem}
@@ -126,6 +127,8 @@ def test_every_key_is_read() -> None:
     assert paris.rules_for("Corte") == HomeRules({"admin": "reader"}, {"demo": "dev"})
     assert paris.rules_for("Nice").roles == {"member": "member", "reader": "reader"}
     assert paris.rules_for("Nice").users == {"alice": "bob"}
+    account = Account("member", "paris", "/etc/scopeproxy/corte.pw", {"demo": "guests"}, "ours")
+    assert paris.accounts == {"Corte": (account,)}
     assert (paris.credentials.password_to, paris.credentials.token_to) == (("Paris",), ("*",))
     assert paris.trusted_proxies == ("10.0.0.0/8", "::1/128")
     assert (paris.tls.certificate, paris.tls.peers) == ("/etc/scopeproxy/front.pem", "/etc/ssl/peers.pem")
@@ -246,6 +249,13 @@ BROKEN = {
     SITES + "proxy: {trust: [Rome]}": ["sites.yaml:11: proxy.trust[0]: unknown site 'Rome'; choose from Corte, Paris"],
     SITES + "proxy: {homes: {Corte: {role: {}}}}": [
         "sites.yaml:11: proxy.homes.Corte.role: unknown key 'role'; did you mean 'roles'?"
+    ],
+    SITES + "proxy: {accounts: {Corte: [{role: member, user: paris, projects: {}}]}}": [
+        "sites.yaml:11: proxy.accounts.Corte[0]: the key 'password' is missing"
+    ],
+    SITES + "proxy: {accounts: {Corte: [{role: member, user: paris, password: x, projects: {}}]}}": [
+        "sites.yaml:11: proxy.accounts.Corte[0]: no project is in 'projects': whom this account stands for has to be "
+        "said, such as {demo: demo}"
     ],
     SITES + "proxy: {trust: Paris}": ["sites.yaml:11: proxy.trust: a list is expected, in brackets, not 'Paris'"],
     SITES + "proxy: {peer_keys: {Rome: x}}": [

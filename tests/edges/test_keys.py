@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scopeproxy.edges.keys import peer_key, secret_at, site_key
+from scopeproxy.edges.keys import password_at, peer_key, secret_at, site_key
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.model.topology import Address, Endpoint, ProxySettings, Site, Topology, Url
 
@@ -43,6 +43,17 @@ RAW = bytes(range(200, 240))
 )
 def test_a_key_is_base64_or_raw(tmp_path: Path, content: bytes, key: bytes) -> None:
     assert secret_at(written(tmp_path / "key", content)) == key
+
+
+def test_a_password_is_one_line(tmp_path: Path) -> None:
+    assert password_at(written(tmp_path / "pw", b"of a few words \n")) == "of a few words "
+    for content in (b"", b"\n", b"one\ntwo\n", b"\xff\xfe"):
+        with pytest.raises(ConfigurationError, match="one line with a password is expected"):
+            password_at(written(tmp_path / "pw", content))
+    with pytest.raises(ConfigurationError, match="the password cannot be read: No such file or directory"):
+        password_at(tmp_path / "none")
+    with pytest.raises(ConfigurationError, match=r"others may read this password \(mode 0644\)"):
+        password_at(written(tmp_path / "pw", b"secret\n", 0o644))
 
 
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:

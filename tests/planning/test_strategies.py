@@ -8,7 +8,7 @@ import pytest
 
 from scopeproxy.edges.settings import STRATEGIES
 from scopeproxy.lang.parser import parse
-from scopeproxy.model.topology import Address, Credentials, Endpoint, ProxySettings, Site, Topology, Url
+from scopeproxy.model.topology import Account, Address, Credentials, Endpoint, ProxySettings, Site, Topology, Url
 from scopeproxy.planning.strategies import (
     WHY_NOT,
     Case,
@@ -21,6 +21,9 @@ from scopeproxy.planning.strategies import (
 
 END = Endpoint(Url("http", Address("127.0.0.1", 80)))
 KINDS = ("identity", "image", "compute")
+
+
+ACCOUNTS = {"Corte": (Account("member", "paris", "/pw", {"demo": "demo"}),)}
 
 
 def sites(*tokens, shares=(), corte=None, **proxy):
@@ -50,6 +53,10 @@ def test_every_strategy_of_the_file_has_a_row():
         (sites("home", "shared"), "identity", None),
         (sites("home", "shared", shares=["Corte"]), "identity", "shared"),
         (sites("federated", "account"), "image", None),
+        (sites("federated", "account", accounts=ACCOUNTS), "image", "account"),
+        (sites("account", accounts=ACCOUNTS, credentials=Credentials(password_to=())), "identity", "account"),
+        (sites("login", "account", accounts=ACCOUNTS), "image", "login"),
+        (sites("account", accounts={"Nice": ()}), "image", None),
         (sites("login", "home", credentials=Credentials(password_to=())), "image", "home"),
         (sites("home", "login", corte=ProxySettings(tokens=("login",))), "image", "login"),
         (sites("home", corte=ProxySettings(tokens=("home",), trust=("Nice",))), "image", None),
@@ -64,6 +71,16 @@ def test_home_at_the_site_itself_is_by_its_own_will():
     there = case(here="Corte")
     assert strategy_for(there, sites("home")) == "home"
     assert why_not("home", there, sites("home", trust=("Nice",))) == "proxy.trust of Corte does not list Paris"
+
+
+def test_an_account_stands_for_tokens_of_this_site_and_needs_a_keystone_and_a_safe_way_there():
+    paris = sites("account", accounts=ACCOUNTS)
+    assert "this one is Nice's" in why_not("account", case(issuer="Nice"), paris)
+    bare = replace(paris.sites["Corte"], services={"image": END})
+    assert why_not("account", case(), replace(paris, sites={**paris.sites, "Corte": bare})) == "Corte has no keystone"
+    plain = replace(bare, services={"identity": Endpoint(Url("http", Address("192.0.2.1", 80)))})
+    said = why_not("account", case(), replace(paris, sites={**paris.sites, "Corte": plain}))
+    assert said.startswith("Paris sends no password to Corte over plain http")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakValueDictionary
@@ -17,12 +18,16 @@ from weakref import WeakValueDictionary
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect, within
+from scopeproxy.execution.tokens.accounts import Accounts
 from scopeproxy.execution.tokens.broker import Asked, NotThis
 from scopeproxy.execution.tokens.validation import Ask, Validator
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 from scopeproxy.model.messages import Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.credentials import TOKEN, withheld
+
+# The strategies whose tokens are kept with the login of the client's.
+_KEEPING = frozenset({"login", "account"})
 
 PEER_TOKEN = "/.well-known/scopeproxy/peer/token"  # noqa: S105 - a path
 _ANSWER_LIMIT = 64 * 1024
@@ -38,10 +43,11 @@ class Lending:
         ask: Ask,
         ledger: Ledger,
         validator: Validator,
+        accounts: Accounts,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._topology, self._here, self._ask, self._ledger = topology, here, ask, ledger
-        self._validator, self._now = validator, now
+        self._validator, self._accounts, self._now = validator, accounts, now
         self._borrowing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def borrow(self, asked: Asked) -> Login | Unreached | NotThis | None:
@@ -56,7 +62,7 @@ class Lending:
 
     async def _borrow(self, asked: Asked, known: Login | None) -> Login | Unreached | NotThis | None:
         entry = self._topology.sites.get(asked.entry)
-        if entry is None or not entry.services or "login" not in entry.proxy.tokens:
+        if entry is None or not entry.services or _KEEPING.isdisjoint(entry.proxy.tokens):
             return known
         service = "identity" if "identity" in entry.services else next(iter(entry.services))
         reason = withheld(TOKEN, self._topology.sites[self._here], entry, entry.services[service].front)
@@ -95,9 +101,8 @@ class Lending:
         login = await self._shown_by(peer, token)
         if login is None:
             return None
-        there = login.sites.get(site)
         here, to = self._topology.sites[self._here], self._topology.sites[peer]
-        if there is None or site == peer or withheld(TOKEN, here, to, next(iter(to.services.values())).front):
+        if site == peer or withheld(TOKEN, here, to, next(iter(to.services.values())).front):
             return None
         clients = login.sites.get(login.issuer)
         if not isinstance(clients, SiteToken):
@@ -105,7 +110,17 @@ class Lending:
         vouched = await self._validator.identity(clients.token, login.issuer)
         if isinstance(vouched, Unreached):
             raise SiteFailure(f"{login.issuer}, which issued the client's token, cannot be asked: {vouched.why}", 503)
-        return there if vouched is not None else None
+        if vouched is None:
+            return None
+        return login.sites.get(site) or await self._by_account(replace(login, identity=vouched), site)
+
+    async def _by_account(self, login: Login, site: str) -> SiteToken | FailedLogin | None:
+        """Of a site that nobody called from here yet, though the scope goes on to it."""
+        if "account" not in self._topology.sites[self._here].proxy.tokens:
+            return None
+        client = replace(login, sites={login.issuer: login.sites[login.issuer]})
+        there = await self._accounts.token(client, "identity", site)
+        return None if isinstance(there, NotThis) else there
 
     async def _shown_by(self, peer: str, token: Token) -> Login | None:
         """The login for which a peer was given this token: one of the peer's own, or else the client's."""

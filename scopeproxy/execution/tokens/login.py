@@ -61,7 +61,7 @@ class LoginStrategy:
             said = await self._vouching.identity(replace(asked, token=clients.token, home=login.issuer))
         else:
             said = await self._vouching.identity(asked)
-        return self._granted(asked, login, there) if isinstance(said, Identity) else said
+        return self.granted(asked, login, there) if isinstance(said, Identity) else said
 
     async def _login(self, asked: Asked) -> Login | Unreached | NotThis | None:
         login = await self._ledger.login(asked.token.fingerprint)
@@ -73,7 +73,8 @@ class LoginStrategy:
         # Who logged in elsewhere (`keystone: Corte`) was granted a token of this site, and its services use that.
         return login or await self._ledger.login_by_site_token(asked.token.fingerprint)
 
-    def _granted(self, asked: Asked, login: Login, there: SiteToken | FailedLogin) -> Grant | Outcome:
+    def granted(self, asked: Asked, login: Login, there: SiteToken | FailedLogin) -> Grant | Outcome:
+        """What a login at the site is worth now.  Raises Unauthorized when its token has expired."""
         if isinstance(there, SiteToken):
             if there.identity.expires <= self._now():
                 raise Unauthorized(f"scope: the token of {asked.site} has expired: log in again")

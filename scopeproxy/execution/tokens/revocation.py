@@ -29,9 +29,10 @@ class Revocation:
         async with asyncio.TaskGroup() as group:
             for entry in held:
                 if entry.token.fingerprint != fingerprint:
-                    group.create_task(self._revoke_at(entry))
+                    group.create_task(self.revoke_at(entry))
 
-    async def _revoke_at(self, entry: SiteToken) -> None:
+    async def revoke_at(self, entry: SiteToken) -> None:
+        """A site's token is nobody's any more: its site is told."""
         self._validator.forget(entry.token.fingerprint)
         both = (("X-Auth-Token", entry.token.value), ("X-Subject-Token", entry.token.value))
         outcome = await self._ask(entry.site, Request("identity", "DELETE", "/v3/auth/tokens", both))

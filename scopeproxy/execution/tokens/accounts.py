@@ -1,0 +1,106 @@
+"""Logins by the accounts that this site's operator has at other sites (proxy.accounts).
+
+Each client's token gets one of its own, kept with what the client's logins gave (login.py): so it is lent to the sites
+of a workflow, revoked with the client's, and had anew when it expires before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from weakref import WeakValueDictionary
+
+from scopeproxy.errors import Unauthorized
+from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.reading import collect, within
+from scopeproxy.execution.tokens.broker import NotThis
+from scopeproxy.execution.tokens.revocation import Revocation
+from scopeproxy.execution.tokens.validation import Ask
+from scopeproxy.model.identity import FailedLogin, Login, SiteToken, Token
+from scopeproxy.model.messages import Held, Reply, Request
+from scopeproxy.model.topology import Account, Topology
+from scopeproxy.planning.accounts import account_for, login_of
+from scopeproxy.planning.logins import identity_of
+from scopeproxy.planning.strategies import Case, why_not
+
+# Seconds for which a failed login stands: keystones lock accounts that are tried again and again.
+_STILL_FAILED = 30.0
+
+_ANSWER_LIMIT = 1024 * 1024
+_JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
+
+
+class Accounts:
+    """The accounts of one site's operator.
+
+    `passwords`: by the path of the file that holds each; `ask` makes one unscoped call to a site.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        here: str,
+        passwords: Mapping[str, str],
+        ask: Ask,
+        ledger: Ledger,
+        revocation: Revocation,
+        metrics: Metrics,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._topology, self._here, self._passwords = topology, here, passwords
+        self._ask, self._ledger, self._revocation, self._metrics = ask, ledger, revocation, metrics
+        self._now = now
+        self._in_flight: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._failed: dict[tuple[str, str, str], FailedLogin] = {}
+
+    async def token(self, login: Login, service: str, site: str) -> SiteToken | FailedLogin | NotThis:
+        """What stands for a client's token when a service of a site is called: held, or had by a login now.
+
+        `login`: the client's, whose token its issuer has just vouched for; it is kept where none was.  Raises
+        Unauthorized when it was revoked meanwhile.
+        """
+        reason = why_not("account", Case(service, self._here, site, login.issuer), self._topology)
+        if reason:
+            return NotThis(reason)
+        chosen = account_for(login.identity, self._topology.sites[self._here].proxy.accounts[site])
+        if isinstance(chosen, str):
+            return NotThis(chosen)
+        async with self._in_flight.setdefault(f"{login.fingerprint}\n{site}", asyncio.Lock()):
+            held = (await self._ledger.login_or(login)).sites.get(site)
+            return held if isinstance(held, SiteToken) else await self._had(login, site, *chosen)
+
+    async def _had(self, login: Login, site: str, account: Account, project: str) -> SiteToken | FailedLogin:
+        key = (site, account.user, project)
+        failed = self._failed.get(key)
+        if failed is not None and self._now() - failed.at < _STILL_FAILED:
+            return failed
+        there = await self._log_in(site, account, project)
+        if isinstance(there, FailedLogin):
+            self._metrics.logins.labels(site, "unreached" if there.status is None else "refused").inc()
+            self._failed[key] = there
+            return there
+        self._metrics.logins.labels(site, "done").inc()
+        if not await self._ledger.add_site_token(login.fingerprint, there):
+            await self._revocation.revoke_at(there)
+            raise Unauthorized("scope: the token was revoked: log in again")
+        return there
+
+    async def _log_in(self, site: str, account: Account, project: str) -> SiteToken | FailedLogin:
+        body = login_of(account, project, self._passwords[account.password])
+        request = Request("identity", "POST", "/v3/auth/tokens", _JSON, Held(json.dumps(body).encode()))
+        patience = within(self._topology.sites[self._here].proxy.timeouts.total)
+        outcome = await collect(await self._ask(site, request), _ANSWER_LIMIT, patience)
+        if not isinstance(outcome, Reply):
+            return FailedLogin(site, None, outcome.why, self._now())
+        value, said = outcome.header("X-Subject-Token"), outcome.json
+        identity = identity_of(said) if isinstance(said, dict) else None
+        if outcome.status == 201 and value is not None and identity is not None:
+            return SiteToken(site, Token(value), identity)
+        why = (
+            f"its keystone answered HTTP {outcome.status} to the account {account.user!r} in project {project!r}: see "
+            f"proxy.accounts of {self._here}"
+        )
+        return FailedLogin(site, outcome.status, why, self._now())
