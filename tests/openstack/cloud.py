@@ -21,7 +21,7 @@ import yaml
 
 from tests.openstack import clients
 from tests.openstack.clients import Answer, Done
-from tests.openstack.strategies import NICE, SITES, STRATEGIES, Change, Strategy, with_proxy
+from tests.openstack.strategies import NICE, PASSWORD_FILE, SITES, STRATEGIES, Change, Strategy, with_proxy
 
 # Of an older release than the others.
 OLDER = "Marseille"
@@ -302,6 +302,9 @@ class Cloud(ABC):
         if strategy is not self._strategy:
             self.remember_tokens(True)
             self._strategy = strategy
+            passwords = self.topology_path.parent / PASSWORD_FILE
+            passwords.touch(0o600)
+            passwords.write_text(clients.PASSWORD)
             self.serve_by([])
 
     def serve_by(self, changes: list[Change]) -> None:

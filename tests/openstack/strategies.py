@@ -43,11 +43,20 @@ def with_proxy(topology: dict[str, Any], settings: Mapping[str, Any]) -> dict[st
 # alice's project has a counterpart everywhere, of the same name.
 _HOMES = {"*": {"projects": {"demo": "demo"}}}
 
+# Bob stands at the others for whoever is a member of the project demo here, the admins for the admins.  They have one
+# password everywhere; the cloud has it in a file beside its topology.
+PASSWORD_FILE = "accounts.pw"
+_ACCOUNTS = [
+    {"role": "admin", "user": "admin", "password": PASSWORD_FILE, "projects": {"admin": "admin"}},
+    {"role": "member", "user": "bob", "password": PASSWORD_FILE, "projects": {"demo": "demo"}},
+]
+
 STRATEGIES = {
     strategy.name: strategy
     for strategy in (
         Strategy("login", "Corte", {"tokens": ["login"]}),
         Strategy("shared", NICE, {"tokens": ["shared", "login"]}, (*SITES, NICE)),
         Strategy("home", "Corte", {"tokens": ["home"], "homes": _HOMES}),
+        Strategy("account", "Corte", {"tokens": ["account"], "accounts": dict.fromkeys(SITES, _ACCOUNTS)}),
     )
 }

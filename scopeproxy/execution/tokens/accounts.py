@@ -26,8 +26,8 @@ from scopeproxy.planning.accounts import account_for, login_of
 from scopeproxy.planning.logins import identity_of
 from scopeproxy.planning.strategies import Case, why_not
 
-# Seconds for which a failed login stands: keystones lock accounts that are tried again and again.
-_STILL_FAILED = 30.0
+# Seconds for which a keystone's refusal stands: they lock accounts that are tried again and again.
+_STILL_REFUSED = 30.0
 
 _ANSWER_LIMIT = 1024 * 1024
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
@@ -54,7 +54,7 @@ class Accounts:
         self._ask, self._ledger, self._revocation, self._metrics = ask, ledger, revocation, metrics
         self._now = now
         self._in_flight: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._failed: dict[tuple[str, str, str], FailedLogin] = {}
+        self._refused: dict[tuple[str, str, str], FailedLogin] = {}
 
     async def token(self, login: Login, service: str, site: str) -> SiteToken | FailedLogin | NotThis:
         """What stands for a client's token when a service of a site is called: held, or had by a login now.
@@ -74,13 +74,14 @@ class Accounts:
 
     async def _had(self, login: Login, site: str, account: Account, project: str) -> SiteToken | FailedLogin:
         key = (site, account.user, project)
-        failed = self._failed.get(key)
-        if failed is not None and self._now() - failed.at < _STILL_FAILED:
-            return failed
+        refused = self._refused.get(key)
+        if refused is not None and self._now() - refused.at < _STILL_REFUSED:
+            return refused
         there = await self._log_in(site, account, project)
         if isinstance(there, FailedLogin):
             self._metrics.logins.labels(site, "unreached" if there.status is None else "refused").inc()
-            self._failed[key] = there
+            if there.status is not None:
+                self._refused[key] = there
             return there
         self._metrics.logins.labels(site, "done").inc()
         if not await self._ledger.add_site_token(login.fingerprint, there):
