@@ -240,7 +240,7 @@ class Journey:
             # Before anything is done anywhere.
             await together(resolve(call) for call in calls_of(plan) if call.missing and not queued.instead(call))
         bodies = await supply(work.request, plan, self._settings)
-        merges = several and _merges(work)
+        merges, conditional = several and _merges(work), conditions.has_any(work.request)
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
@@ -261,6 +261,8 @@ class Journey:
                 if isinstance(resolved, Unreached):
                     return resolved
                 call = resolved
+            if not conditional:
+                return call
             of_site = conditions.for_site(call.request, call.site)
             request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
             if request is None:
