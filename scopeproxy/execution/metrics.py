@@ -103,6 +103,11 @@ DOCUMENTED = (
         "Queued: a site is away. Waiting for login: its owner's token has expired. Conflict: somebody has to look.",
     ),
     Documented(
+        "scopeproxy_journal_data_bytes", "gauge", (),
+        "Bytes on disk of data (image data, objects) that sites have yet to get.",
+        "Uploads with on-partial=queue while a site is away; limits.journal_data bounds them.",
+    ),
+    Documented(
         "scopeproxy_journal_replays_total", "counter", ("site", "outcome"),
         "Tries to do what waited: done, again, maybe (no answer to it), login, conflict.",
         "Outcome conflict: `scopeproxy journal list` tells which, and why.",
@@ -155,6 +160,7 @@ class Metrics:
         self.sites_down = gauge("scopeproxy_sites_down")
         self.ledger_entries = gauge("scopeproxy_ledger_entries")
         self.journal_entries = gauge("scopeproxy_journal_entries")
+        self.journal_data = gauge("scopeproxy_journal_data_bytes")
         self.journal_replays = counter("scopeproxy_journal_replays_total")
         self._of_site_calls = cache(self._find_site_calls)
         self._counter_of_site_calls = cache(self.site_calls.labels)

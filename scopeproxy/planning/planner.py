@@ -74,8 +74,6 @@ def _all_at_once(location: Location) -> bool:
 
 def _check_queueable(work: Work) -> None:
     """Raise NotYet for a write that the journal cannot hold for a site yet."""
-    if work.intent.kind is Kind.UPLOAD:
-        raise NotYet("scope: on-partial=queue is not built yet for data that are sent: use keep")
     if not _all_at_once(where(work)):
         raise NotYet(
             f"scope: on-partial=queue is not built yet for alternatives, as in {where(work)}: "
