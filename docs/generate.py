@@ -24,7 +24,7 @@ from scopeproxy.lang.vocabulary import Vocabulary, openstack_services
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
-from scopeproxy.planning import merging, natural_keys, reference_fields, rules, verdicts, volatile
+from scopeproxy.planning import merging, natural_keys, reference_fields, reference_targets, rules, verdicts, volatile
 from scopeproxy.planning.intent import GENERAL, ROWS, Kind, classify
 from scopeproxy.planning.items import NATURAL
 from scopeproxy.planning.plan import AllOf, Refuse, Work
@@ -203,7 +203,7 @@ def volatile_table() -> str:
 def references_table() -> str:
     told: dict[tuple[str, str, str], list[str]] = {}
     for service, collection, field, to_service, to_collection in reference_fields.BODIES:
-        to = f"{to_service} {to_collection}" if to_service else "by its `source_type`"
+        to = f"{to_service} {to_collection}" if to_service else f"what {_holders(field)} tells"
         told.setdefault((_any(service), _any(collection), to), []).append(field)
     rows = [(service, collection, code(fields), to) for (service, collection, to), fields in told.items()]
     return table(("service", "collection", "field of the body", "names one of"), rows)
@@ -213,19 +213,25 @@ def _any(name: str) -> str:
     return "any" if name == "*" else name
 
 
+def _holders(field: str) -> str:
+    """Which field beside it tells what the ids in a field of the body refer to."""
+    beside = {"uuid": "source_type", "value": "path", "object_id": "object_type", "resource_id": "resource_type"}
+    return f"its `{beside[field.rpartition('.')[2]]}`"
+
+
 def queries_table() -> str:
-    rows = [
-        (service, collection, f"`?{key}=`", f"{to} {of}")
-        for service, collection, key, to, of in reference_fields.QUERIES
-    ]
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for service, collection, key, to, of in reference_targets.QUERIES:
+        told.setdefault((_any(service), _any(collection), f"{to} {of}"), []).append(f"?{key}=")
+    rows = [(service, collection, code(keys), to) for (service, collection, to), keys in told.items()]
     return table(("service", "collection", "filter", "names one of"), rows)
 
 
 def paths_table() -> str:
-    rows = [(service, f"`{part}/*`", f"{to} {of}") for service, part, to, of in reference_fields.PATHS]
+    rows = [(service, f"`{part}/*`", f"{to} {of}") for service, part, to, of in reference_targets.PATHS]
     related = [
         (service, " ".join(f"`{part}/*`" for part in sorted(parts)), "several in one path: each its own")
-        for service, parts in reference_fields.RELATIONS.items()
+        for service, parts in reference_targets.RELATIONS.items()
     ]
     return table(("service", "part of the path", "names one of"), (*rows, *related))
 

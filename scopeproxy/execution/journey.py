@@ -38,6 +38,7 @@ from scopeproxy.lang.vocabulary import Vocabulary
 from scopeproxy.lang.wire import Options, parse_options
 from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
+from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning import conditions
 from scopeproxy.planning.affinity import Affinity
@@ -205,10 +206,6 @@ class Journey:
         queued = Queued()
         if several and work.intent.writes:
             queued = await self._queueing.begin(work, plan, found, travel, caller)
-            if queued.data is not None:
-                # Nobody knows how long its client took to send it.
-                work = replace(work, options=replace(work.options, timeout=self._settings.timeouts.total))
-                travel = self._afterwards(travel)
         try:
             result = await self._carried_out(work, plan, found, travel, caller, queued, several)
         except Exception:
@@ -243,8 +240,8 @@ class Journey:
         if several and work.intent.writes:
             # Before anything is done anywhere.
             await together(resolve(call) for call in calls_of(plan) if call.missing and not queued.instead(call))
-        bodies = await supply(work.request, plan, self._settings, queued.data)
-        merges, conditional = several and _merges(work), conditions.has_any(work.request)
+        bodies = await supply(work.request, plan, self._settings)
+        merges = several and _merges(work)
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
@@ -265,8 +262,6 @@ class Journey:
                 if isinstance(resolved, Unreached):
                     return resolved
                 call = resolved
-            if not conditional:
-                return call
             of_site = conditions.for_site(call.request, call.site)
             request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
             if request is None:
@@ -327,7 +322,10 @@ class Journey:
     def _looks_into_the_body(self, request: Request, scope: Scope) -> bool:
         """Whether ids and rules are looked for in the body; what passes unchanged is not held for it."""
         service = request.service
-        if "json" not in (request.header("Content-Type") or "").lower() or is_data(classify(request), service):
+        if request.body.length == 0 or is_data(classify(request), service):
+            return False
+        # Keystone, neutron and glance read JSON whatever it is called.
+        if service not in SERVICES and "json" not in (request.header("Content-Type") or "").lower():
             return False
         location = scope.location(service)
         if location is None:

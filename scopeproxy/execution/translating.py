@@ -115,7 +115,7 @@ class Translating:
         named = await self._named(reference, asker)
         if named is None or named[0] == site:
             # Nobody knows it where it would have been found: it may be the site's own id, written by hand.
-            if not named and not await self._is_known(reference, site, asker):
+            if not named and not reference.maybe and not await self._is_known(reference, site, asker):
                 _give_up(
                     reference, site, f"neither {' nor '.join(dict.fromkeys((*reference.known_at, site)))} shows it"
                 )

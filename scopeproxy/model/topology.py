@@ -87,7 +87,7 @@ class Limits:
     """`header`: bytes of a request's head; `buffered_body`: bytes of a body kept in memory; `spooled_body`: bytes kept
     on disk for a second try; `merged_body`: bytes of one site's answer that a merge holds; `fan_out`: sites of one
     call; `connections`: clients at a time, on all fronts; `journal`, `journal_entries`: bytes of, and how many writes,
-    that wait for sites; `journal_data`: bytes of data that wait for them."""
+    that wait for sites."""
 
     header: int = 64 * 1024
     buffered_body: int = 1024 * 1024
@@ -97,7 +97,6 @@ class Limits:
     connections: int = 4096
     journal: int = 64 * 1024 * 1024
     journal_entries: int = 10_000
-    journal_data: int = 10 * 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,6 @@ class ProxySettings:
     """
 
     state: str = field(default="sqlite:////var/lib/scopeproxy/{site}.db", repr=False)
-    spool: str | None = None
     key: str | None = None
     peer_key: str | None = None
     peer_keys: Mapping[str, str] = field(default_factory=dict)

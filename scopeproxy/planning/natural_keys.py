@@ -40,6 +40,14 @@ class Naming:
     of_domain: bool = False
 
 
+# Neutron's all have names, and are found by them.
+_NETWORK = (
+    "networks subnets ports routers security-groups qos/policies subnetpools address-scopes address-groups segments "
+    "flavors metering/metering-labels fwaas/firewall_groups fwaas/firewall_policies fwaas/firewall_rules "
+    "vpn/ikepolicies vpn/ipsecpolicies vpn/vpnservices vpn/endpoint-groups bgpvpn/bgpvpns bgp-peers "
+    "sfc/flow_classifiers sfc/port_pairs sfc/port_pair_groups taas/tap_services"
+)
+
 NAMINGS = {
     (row.service, row.collection): row
     for row in (
@@ -47,12 +55,7 @@ NAMINGS = {
         Naming("compute", "servers", "servers", "servers/detail", by_name=False),
         Naming("compute", "os-server-groups", "os-server-groups", by_name=False),
         Naming("image", "images", "images"),
-        Naming("network", "networks", "networks"),
-        Naming("network", "subnets", "subnets"),
-        Naming("network", "ports", "ports"),
-        Naming("network", "routers", "routers"),
-        Naming("network", "security-groups", "security-groups"),
-        Naming("network", "policies", "qos/policies"),
+        *(Naming("network", path.rpartition("/")[2], path) for path in _NETWORK.split()),
         Naming("block-storage", "volumes", "volumes", "volumes/detail"),
         Naming("block-storage", "snapshots", "snapshots", "snapshots/detail"),
         Naming("block-storage", "backups", "backups", "backups/detail"),
@@ -62,8 +65,12 @@ NAMINGS = {
         Naming("identity", "groups", "groups", of_domain=True),
         Naming("identity", "roles", "roles", of_domain=True),
         Naming("identity", "domains", "domains"),
+        Naming("identity", "services", "services"),
         Naming("load-balancer", "loadbalancers", "loadbalancers"),
         Naming("load-balancer", "listeners", "listeners"),
+        Naming("load-balancer", "pools", "pools"),
+        Naming("load-balancer", "flavors", "flavors"),
+        Naming("load-balancer", "flavorprofiles", "flavorprofiles"),
     )
 }
 

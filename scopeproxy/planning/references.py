@@ -1,6 +1,6 @@
 """Ids inside a call that are right at one site only: to which service they refer, and where they are looked for.
 
-Where they stand is told by reference_fields.py, and translations.py finds them there.
+Where they stand is told by reference_fields.py and reference_targets.py, and translations.py finds them there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from scopeproxy.lang.scope import At, Scope, sites_of
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import Intent, classify
 from scopeproxy.planning.items import LOOKED_UP, NATURAL
+from scopeproxy.planning.reference_fields import MAYBE
 from scopeproxy.planning.rules import spread, substrates
 from scopeproxy.planning.translations import Key, Place, places
 
@@ -22,7 +23,8 @@ _ALIKE = NATURAL.keys() - {("network", "networks")} | LOOKED_UP.keys()
 class Reference:
     """An id in a call: the field it stands in, and the service, collection and sites where it may be known.
 
-    `required`: without its counterpart the call would do something else than was meant.
+    `required`: without its counterpart the call would do something else than was meant; `maybe`: what nobody knows may
+    be no id at all.
     """
 
     service: str
@@ -31,6 +33,7 @@ class Reference:
     value: str
     known_at: tuple[str, ...]
     required: bool = True
+    maybe: bool = False
 
     @property
     def key(self) -> Key:
@@ -38,19 +41,21 @@ class Reference:
 
 
 def foreign_references(
-    request: Request,
-    scope: Scope,
-    entry: str,
-    site: str,
-    own_ids: frozenset[str] = frozenset(),
-    there: tuple[Place, ...] | None = None,
+    request: Request, scope: Scope, entry: str, site: str, own_ids: frozenset[str] = frozenset()
 ) -> tuple[Reference, ...]:
-    """The references in this call which mean nothing at `site`: they were looked up elsewhere.  `scope` is expanded;
-    `there`: the ids that stand in it, where they were looked for already."""
+    """The references in this call which mean nothing at `site`: they were looked up elsewhere.  `scope` is expanded."""
     intent = classify(request)
     found = [
-        Reference(place.service, place.collection, place.field, place.value, known_at, _required(place, scope, intent))
-        for place in (places(request, intent) if there is None else there)
+        Reference(
+            place.service,
+            place.collection,
+            place.field,
+            place.value,
+            known_at,
+            required=_required(place, scope, intent),
+            maybe=place.field.rpartition(".")[2] in MAYBE,
+        )
+        for place in places(request, intent)
         if not place.itself
         and place.value not in own_ids
         and (known_at := _known_only_at(place, request.service, intent, scope, entry, site))

@@ -166,6 +166,30 @@ async def test_a_body_is_looked_into_only_where_the_scope_binds_the_service(clou
     assert answer.status == status
 
 
+async def test_a_body_is_looked_into_whatever_it_is_called(cloud):
+    """Keystone takes JSON under any Content-Type, and under none."""
+    scope = "{keystone: Paris&Corte}"
+    who = {"user": "admin", "password": "secret", "project": "admin"}
+    token = await cloud.token(scope, **who)
+    made = await cloud.call(
+        "Paris", "identity", "POST", "/v3/projects", scope=scope, token=token, body={"project": {"name": "parent"}}
+    )
+    ids = dict(pair.split("=") for pair in made.headers["x-scope-replicas"].split(", "))
+    child = json.dumps({"project": {"name": "child", "parent_id": ids["Corte"]}}).encode()
+    for headers in ({"Content-Type": "text/plain"}, {"Content-Type": "application/octet-stream"}):
+        answer = await cloud.call(
+            "Paris", "identity", "POST", "/v3/projects", scope=scope, token=token, data=child, headers=headers
+        )
+        assert answer.status == 201, answer.body
+        told = dict(pair.split("=") for pair in answer.headers["x-scope-replicas"].split(", "))
+        for site, id_ in told.items():
+            token_there = await cloud.token(site=site, **who)
+            shown = await cloud.call(site, "identity", "GET", f"/v3/projects/{id_}", token=token_there)
+            assert shown.json["project"]["parent_id"] == ids[site]
+            gone = await cloud.call(site, "identity", "DELETE", f"/v3/projects/{id_}", token=token_there)
+            assert gone.status == 204
+
+
 async def test_without_ids_to_translate_a_large_body_goes_to_a_single_site(cloud):
     await without_keystone(cloud)
     await small_buffers(cloud)

@@ -8,7 +8,7 @@ import pytest
 
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.items import is_whole, item_id, same, site_teller
+from scopeproxy.planning.items import is_whole, item_id, marked, same
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from scopeproxy.planning.items import is_whole, item_id, same, site_teller
 )
 def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expected: Any) -> None:
     request = Request(service, "GET", path)
-    assert site_teller(request, classify(request))(item, "Paris") == expected
+    assert marked(item, "Paris", request, classify(request)) == expected
 
 
 @pytest.mark.parametrize(

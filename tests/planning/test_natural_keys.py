@@ -8,7 +8,8 @@ import pytest
 
 from scopeproxy.model.messages import Reply
 from scopeproxy.planning.natural_keys import NAMINGS, ids_named, name_of, searched, shown
-from scopeproxy.planning.reference_fields import BODIES, PATHS, QUERIES, SOURCES
+from scopeproxy.planning.reference_fields import BODIES, HOLDERS
+from scopeproxy.planning.reference_targets import PATHS, QUERIES
 from scopeproxy.planning.references import Reference
 
 
@@ -73,6 +74,21 @@ def test_of_a_list_only_what_has_exactly_that_name() -> None:
     assert ids_named(reference("image", "images"), "x", reply([])) == ()
 
 
-def test_most_of_what_calls_refer_to_can_be_found_by_name() -> None:
-    named = {row[3:] for row in (*BODIES, *QUERIES) if row[3]} | {row[2:] for row in PATHS} | set(SOURCES.values())
-    assert named <= NAMINGS.keys()
+# What has no name, or is not to be asked for without a microversion of its own.
+NAMELESS = {
+    ("block-storage", "attachments"),
+    *(
+        ("block-storage", one)
+        for one in ("groups", "group_types", "group_snapshots", "consistencygroups", "cgsnapshots")
+    ),
+    *(("identity", one) for one in ("trusts", "access_rules")),
+    *(("network", one) for one in ("service_profiles", "agents", "floatingips")),
+    ("placement", "resource_providers"),
+    ("shared-file-system", "shares"),
+}
+
+
+def test_what_calls_refer_to_can_be_found_by_name() -> None:
+    held = {target for kinds in HOLDERS.values() for target in kinds.values()}
+    named = {row[3:] for row in (*BODIES, *QUERIES) if row[3]} | {row[2:] for row in PATHS} | held
+    assert named - NAMINGS.keys() == NAMELESS

@@ -39,6 +39,25 @@ def found(request: Request) -> list[tuple[str, str, str, bool]]:
         ("block-storage", f"GET /v3/{'9' * 32}/volumes/v", [("block-storage", "volumes", "v", True)]),
         ("network", "GET /v2.0/qos/policies/p", [("network", "policies", "p", True)]),
         ("network", "GET /v2.0/networks?id=n&name=x", [("network", "networks", "n", True)]),
+        ("network", "GET /v2.0/ports/p.json", [("network", "ports", "p", True)]),
+        ("network", "GET /v2.0/ports.json?network_id=n", [("network", "networks", "n", False)]),
+        ("network", "GET /v2.0/ports?fixed_ips=subnet_id%3Ds", [("network", "subnets", "s", False)]),
+        (
+            "network",
+            "GET /v2.0/ports?device_id=d",
+            [("compute", "servers", "d", False), ("network", "routers", "d", False)],
+        ),
+        ("compute", "GET /v2.1/images/i", [("image", "images", "i", False)]),
+        (
+            "identity",
+            "GET /v3/OS-TRUST/trusts/t/roles/r",
+            [("identity", "trusts", "t", True), ("identity", "roles", "r", False)],
+        ),
+        (
+            "identity",
+            "PUT /v3/roles/r/implies/s",
+            [("identity", "roles", "r", False), ("identity", "roles", "s", False)],
+        ),
         (
             "identity",
             "PUT /v3/projects/p/users/u/roles/r",
@@ -126,6 +145,8 @@ def test_a_place_knows_its_key() -> None:
         ("block-storage", "POST /v3/types/s/extra_specs", {"extra_specs": {"tenant_id": "p"}}),
         ("orchestration", "POST /v1/stacks", {"stack_name": "s", "parameters": {"project_id": "p"}}),
         ("network", "POST /v2.0/rbac-policies", {"rbac_policy": {"target_tenant": "*"}}),
+        ("block-storage", "POST /v3/volumes", {"volume": {"size": 1, "volume_type": "fast"}}),
+        ("image", "PATCH /v2/images/s", [{"op": "replace", "path": "/colour", "value": "p"}]),
     ],
 )
 def test_words_of_users_are_no_ids_whatever_they_are_called(service: str, line: str, body: object) -> None:
@@ -149,3 +170,62 @@ def test_a_security_group_of_a_server_is_named_by_a_name_or_by_an_id() -> None:
     groups = [{"name": "default"}, {"name": "5f64f646-d869-44d9-b434-f603198db6aa"}]
     request = call("compute", "POST /v2.1/servers", {"server": {"name": "vm", "security_groups": groups}})
     assert found(request) == [("network", "security-groups", "5f64f646-d869-44d9-b434-f603198db6aa", False)]
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "body", "expected"),
+    [
+        (
+            "network",
+            "PUT /v2.0/routers/r",
+            {"router": {"external_gateway_info": {"network_id": "n", "external_fixed_ips": [{"subnet_id": "s"}]}}},
+            {"networks": "n", "subnets": "s"},
+        ),
+        (
+            "network",
+            "POST /v2.0/trunks",
+            {"trunk": {"port_id": "p", "sub_ports": [{"port_id": "q", "segmentation_id": 4}]}},
+            {"ports": "p q"},
+        ),
+        ("network", "PUT /v2.0/trunks/t/add_subports", {"sub_ports": [{"port_id": "q"}]}, {"ports": "q"}),
+        (
+            "network",
+            "POST /v2.0/rbac-policies",
+            {"rbac_policy": {"object_type": "qos_policy", "object_id": "o", "target_tenant": "*"}},
+            {"policies": "o"},
+        ),
+        ("identity", "POST /v3/projects", {"project": {"name": "x", "parent_id": "p"}}, {"projects": "p"}),
+        (
+            "identity",
+            "POST /v3/OS-TRUST/trusts",
+            {"trust": {"trustor_user_id": "u", "trustee_user_id": "v", "project_id": "p", "roles": [{"id": "r"}]}},
+            {"users": "u v", "projects": "p", "roles": "r"},
+        ),
+        ("image", "PATCH /v2/images/s", [{"op": "replace", "path": "/owner", "value": "p"}], {"projects": "p"}),
+        (
+            "compute",
+            "POST /v2.1/servers",
+            {"server": {}, "os:scheduler_hints": {"group": "g", "same_host": ["a", "b"], "different_host": "c"}},
+            {"os-server-groups": "g", "servers": "a b c"},
+        ),
+        ("block-storage", "PUT /v3/groups/g", {"group": {"add_volumes": "v,w"}}, {"volumes": "v w"}),
+    ],
+)
+def test_where_services_take_ids(service: str, line: str, body: object, expected: dict[str, str]) -> None:
+    named: dict[str, set[str]] = {}
+    for _, collection, value, itself in found(call(service, line, body)):
+        if not itself:
+            named.setdefault(collection, set()).add(value)
+    assert named == {collection: set(ids.split()) for collection, ids in expected.items()}
+
+
+def test_what_stands_around_an_id_stays() -> None:
+    ports = {("network", "ports", "p"): "P", ("network", "routers", "d"): "D", ("network", "subnets", "s"): "S"}
+    assert changed(call("network", "GET /v2.0/ports/p.json?fields=id"), ports)[0] == "/v2.0/ports/P.json?fields=id"
+    assert changed(call("network", "GET /v2.0/ports?device_id=d"), ports)[0] == "/v2.0/ports?device_id=D"
+    assert changed(call("network", "GET /v2.0/ports?fixed_ips=subnet_id=s"), ports)[0] == (
+        "/v2.0/ports?fixed_ips=subnet_id%3DS"
+    )
+    volumes = {("block-storage", "volumes", "v"): "V"}
+    grouped = call("block-storage", "PUT /v3/groups/g", {"group": {"add_volumes": "u,v,w"}})
+    assert changed(grouped, volumes)[1] == {"group": {"add_volumes": "u,V,w"}}
