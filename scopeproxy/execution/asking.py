@@ -72,7 +72,8 @@ class Asking:
         try:
             return await self._forward(call)
         except SiteFailure as failure:
-            return Unreached(call.site, failure.status == 504, str(failure))
+            # 503: what it needs could not be asked.
+            return Unreached(call.site, failure.status == 504, _bare(failure), asked=failure.status != 503)
 
     def _note(self, call: Call, outcome: Outcome) -> None:
         self.asked[call.site] = outcome
@@ -132,3 +133,8 @@ class Asking:
         if turn is None or turn.paging.limit is None or is_whole(self._work.request, self._work.intent, turn):
             return math.inf
         return 0 if turn.paging.backwards else turn.paging.limit
+
+
+def _bare(failure: SiteFailure) -> str:
+    """What it says, to be told with the site."""
+    return str(failure).removeprefix("scope: ")

@@ -31,7 +31,7 @@ from scopeproxy.execution.supply import supply
 from scopeproxy.execution.telling import Arrival as Arrival
 from scopeproxy.execution.telling import Story, Telling, mistake_of
 from scopeproxy.execution.together import together
-from scopeproxy.execution.translating import Asker, Translating
+from scopeproxy.execution.translating import Asker, Translating, said_by_the_client
 from scopeproxy.lang.parser import parse
 from scopeproxy.lang.scope import At, Scope
 from scopeproxy.lang.vocabulary import Vocabulary
@@ -48,6 +48,7 @@ from scopeproxy.planning.planner import MAX_HOPS, check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
 from scopeproxy.planning.rules import spread, substrates
 from scopeproxy.planning.selectors import expand
+from scopeproxy.planning.translations import translated
 
 
 class Journey:
@@ -245,7 +246,11 @@ class Journey:
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
-                return await self._calling.call(call, found, self._afterwards(travel), work.intent)
+                # What it says of others, as whose key pair it is, is to be said in the site's own words, too.
+                renamed = translated(call.request, classify(call.request), asker.renamed.get(call.site, {}))
+                return await self._calling.call(
+                    replace(call, request=renamed), found, self._afterwards(travel), work.intent
+                )
             prepared: Call | Outcome | None = None
             try:
                 prepared = await prepare(call)
@@ -265,11 +270,13 @@ class Journey:
             of_site = conditions.for_site(call.request, call.site)
             request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
             if request is None:
-                return Unreached(call.site, False, "not asked: If-Match holds the tag of an answer without it")
+                return Unreached(call.site, False, "If-Match holds the tag of an answer without it", asked=False)
             return replace(call, request=request)
 
         async def make(call: Call) -> Outcome:
-            return await self._calling.call(call, found, travel, work.intent)
+            outcome = await self._calling.call(call, found, travel, work.intent)
+            names = {**work.translations.get(call.site, {}), **asker.renamed.get(call.site, {})}
+            return await said_by_the_client(outcome, names, travel.deadline)
 
         try:
             return await run(

@@ -151,6 +151,8 @@ class _Conversation:
         if isinstance(answer, ScopeProxyError):
             return answer
         call = f"{self._work.request.method} {self._work.request.path}"
+        if not answer.asked:
+            return SiteFailure(f"{answer.site}: {answer.why}: {call} was not sent", 503)
         if answer.sent and self._work.intent.writes:
             return SiteFailure(f"{answer.site}: {answer.why}: {call} was sent, so it may have happened there", 504)
         return SiteFailure(f"{answer.site}: {answer.why}: {call} got no answer", 504 if answer.sent else 502)

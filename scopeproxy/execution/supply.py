@@ -31,7 +31,7 @@ class Supply:
         if self._body is None:
             return await make(call)
         if not self._body.replayable:
-            return Unreached(call.site, False, "not asked: the body was sent to another site and not kept")
+            return Unreached(call.site, False, "the body was sent to another site and not kept", asked=False)
         return await make(_with(call, self._body))
 
     def pass_over(self, site: str) -> None:

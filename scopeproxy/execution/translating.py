@@ -23,9 +23,10 @@ from scopeproxy.planning.natural_keys import ids_named, name_of, searched, shown
 from scopeproxy.planning.plan import Call, Work
 from scopeproxy.planning.planner import where
 from scopeproxy.planning.references import Reference, advice, home
-from scopeproxy.planning.translations import Key, Place, places, translated
+from scopeproxy.planning.translations import Key, Place, Translation, places, translated, with_ids_of_client
 
 _ANSWER_LIMIT = 4 * 1024 * 1024
+_REFUSAL_LIMIT = 64 * 1024
 
 # Whose own ids are in paths that are no replicas' to translate: a token's.
 _UNTOUCHED = frozenset({Kind.LOGIN, Kind.TOKEN, Kind.DISCOVERY})
@@ -33,11 +34,13 @@ _UNTOUCHED = frozenset({Kind.LOGIN, Kind.TOKEN, Kind.DISCOVERY})
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Asks the sites on the caller's behalf.  `project`: the caller's, as paths of some services have it."""
+    """Asks the sites on the caller's behalf.  `project`: the caller's, as paths of some services have it; `renamed`: by
+    site, what was found out."""
 
     ask: Forward
     project: str
     deadline: float | None = None
+    renamed: dict[str, dict[Key, str]] = field(default_factory=dict)
     _told: dict[tuple[str, str], asyncio.Future[Outcome]] = field(default_factory=dict)
 
     async def answer(self, site: str, request: Request | None) -> Outcome | None:
@@ -108,6 +111,7 @@ class Translating:
                 return came
             if came is not None:
                 translation[reference.key] = came
+        asker.renamed[call.site] = translation
         return replace(call, request=translated(call.request, work.intent, translation), missing=())
 
     async def _looked_up(self, reference: Reference, site: str, asker: Asker) -> str | Unreached | None:
@@ -127,7 +131,8 @@ class Translating:
         question = searched(reference, name, asker.project)
         answer = await asker.answer(site, question)
         if isinstance(answer, Unreached):
-            return Unreached(site, False, f"what {reference.field} is called there cannot be asked: {answer.why}")
+            why = f"what {reference.field} ({reference.value}) is called there cannot be asked: {answer.why}"
+            return Unreached(site, False, why, asked=False)
         ids = ids_named(reference, name, answer) if isinstance(answer, Reply) and answer.ok else ()
         if reference.value in ids:
             return None
@@ -158,6 +163,14 @@ class Translating:
     async def _is_known(self, reference: Reference, site: str, asker: Asker) -> bool:
         answer = await asker.answer(site, shown(reference, asker.project))
         return isinstance(answer, Reply) and answer.ok
+
+
+async def said_by_the_client(outcome: Outcome, names: Translation, deadline: float | None) -> Outcome:
+    """A site's refusal with the ids that the client sent in the place of those which the site was asked for."""
+    if not names or not isinstance(outcome, Reply) or outcome.ok or outcome.header("Content-Encoding"):
+        return outcome
+    whole = await collect(outcome, _REFUSAL_LIMIT, deadline)
+    return with_ids_of_client(whole, names) if isinstance(whole, Reply) and whole.rest is None else whole
 
 
 def _give_up(reference: Reference, site: str, why: str) -> None:

@@ -152,13 +152,15 @@ class Reply:
 class Unreached:
     """No HTTP answer: the call was never sent, or (`sent`) it was and may have been carried out.
 
-    `queued`: whether the journal has it, so that the site gets it later.
+    `queued`: whether the journal has it, so that the site gets it later.  `asked`: whether it was tried at all; not so
+    where what the call needs could not be found out, or is not there any more.
     """
 
     site: str
     sent: bool
     why: str
     queued: bool = False
+    asked: bool = True
 
 
 Outcome = Reply | Unreached

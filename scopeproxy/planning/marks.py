@@ -58,7 +58,9 @@ def safe(site: str, also: str = "") -> str:
 def _what_came(outcome: Outcome) -> str:
     if isinstance(outcome, Reply):
         return str(outcome.status)
-    return "queued" if outcome.queued else "unreached"
+    if outcome.queued:
+        return "queued"
+    return "unreached" if outcome.asked else "not-asked"
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:

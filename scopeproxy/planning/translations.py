@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
-from scopeproxy.model.messages import Held, Request
+from scopeproxy.model.messages import Held, Reply, Request, with_header
 from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.intent import Intent, is_uuid, parts_of
 from scopeproxy.planning.reference_fields import ANY, BODIES, FREE, HOLDERS, OR_NAMES, Row
@@ -73,6 +73,21 @@ def translated(request: Request, intent: Intent, translation: Translation) -> Re
     if not translation:
         return request
     return _changed(request, intent, lambda place: translation.get(place.key, place.value))
+
+
+def with_ids_of_client(reply: Reply, names: Translation) -> Reply:
+    """A refusal in whose text the ids that a site was asked for are again those that its client sent.
+
+    Only what no other text can be is replaced: UUIDs.
+    """
+    told = {new: old for (_, _, old), new in names.items() if is_uuid(new) and new != old}
+    if not told:
+        return reply
+    ids = re.compile(b"|".join(re.escape(new.encode()) for new in told))
+    body = ids.sub(lambda found: told[found[0].decode()].encode(), reply.body)
+    if body == reply.body:
+        return reply
+    return replace(reply, body=body, headers=with_header(reply.headers, "Content-Length", str(len(body))))
 
 
 def _changed(request: Request, intent: Intent, change: _Change) -> Request:

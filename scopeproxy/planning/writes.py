@@ -72,6 +72,8 @@ def what_happened(outcome: Outcome) -> str:
     if isinstance(outcome, Reply):
         message = "" if done(outcome) else fault_message(outcome)
         return f"{'done' if done(outcome) else 'answered'} {outcome.status}{f' ({message})' if message else ''}"
+    if not outcome.asked:
+        return f"not asked ({outcome.why})"
     return f"no answer ({outcome.why}), it may have happened" if outcome.sent else f"not reached ({outcome.why})"
 
 

@@ -54,7 +54,7 @@ async def test_a_failure_of_our_own_is_that_sites_outcome() -> None:
         raise SiteFailure("the ledger is full", 503)
 
     outcome = await Asking(WORK, forward, 1000).ask(CALL, Take.HEAD)
-    assert outcome == Unreached("Corte", False, "the ledger is full")
+    assert outcome == Unreached("Corte", False, "the ledger is full", asked=False)
 
 
 async def test_an_exception_reaches_all_who_wait_for_the_answer() -> None:

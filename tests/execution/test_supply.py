@@ -66,7 +66,7 @@ async def test_alternatives_get_what_was_kept() -> None:
 
 
 async def test_a_body_that_is_too_large_to_keep_goes_to_one_alternative() -> None:
-    why = "not asked: the body was sent to another site and not kept"
+    why = "the body was sent to another site and not kept"
     assert await sent(once(b"x" * 20), FirstOf((A, B))) == [b"x" * 20, why]
 
 

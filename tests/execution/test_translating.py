@@ -171,8 +171,22 @@ async def test_who_cannot_be_asked_is_told(cloud):
     token = await cloud.token("{nova: Corte}")
     await cloud.emulated.site("Paris").misbehave("glance", "500")
     made = await boot(cloud, "{nova: Corte}", token)
-    assert made.status == 502
-    assert "what server.imageRef names cannot be asked: Paris: HTTP 500" in made.json["computeFault"]["message"]
+    assert (made.status, made.sites) == (503, {"Corte": "not-asked"})
+    message = made.json["serviceUnavailable"]["message"]
+    assert "Corte: what server.imageRef names cannot be asked: Paris: HTTP 500" in message
+    assert "POST /v2.1/servers was not sent" in message
+
+
+async def test_a_site_that_does_not_tell_what_it_calls_a_thing_was_not_asked(cloud):
+    cloud.emulated.site("Corte").seed_image("OnlyParis")
+    token = await cloud.token("{nova: Corte}")
+    await cloud.emulated.site("Corte").misbehave("glance", "refuse")
+    mark = cloud.mark()
+    made = await boot(cloud, "{nova: Corte}", token, flavorRef=flavor(cloud, "Corte"))
+    assert (made.status, made.sites) == (503, {"Corte": "not-asked"})
+    told = f"Corte: what server.imageRef ({cloud.image('OnlyParis')}) is called there cannot be asked"
+    assert told in made.json["serviceUnavailable"]["message"]
+    assert not cloud.seen(mark, "nova", "Corte")
 
 
 async def test_here_or_there_asks_only_for_the_site_that_is_tried(cloud):
@@ -253,3 +267,41 @@ async def test_the_first_page_of_a_list_does_not_tell_that_a_name_is_there_just_
     call = Call("Corte", request, missing=(Reference("compute", "flavors", "server.flavorRef", "p", ("Paris",)),))
     with pytest.raises(CallerError, match="lists too many"):
         await Translating(None, None).resolved(call, work, Asker(ask, ""))
+
+
+# ---- what is said and undone in each site's own words
+
+
+async def test_a_refusal_names_the_id_that_the_client_sent(cloud):
+    token = await cloud.token(SCOPE)
+    ids = await twin(cloud, token)
+    assert (await cloud.call("Corte", "image", "DELETE", f"/v2/images/{ids['Corte']}", token=token)).status == 401
+    own = await cloud.token(site="Corte")
+    assert (await cloud.call("Corte", "image", "DELETE", f"/v2/images/{ids['Corte']}", token=own)).status == 204
+    shown = await cloud.call(
+        "Paris", "image", "GET", f"/v2/images/{ids['Paris']}", scope="{glance: Corte}", token=token
+    )
+    assert shown.status == 404
+    assert ids["Paris"].encode() in shown.body
+    assert ids["Corte"].encode() not in shown.body
+
+
+async def test_the_key_pair_of_another_user_is_undone_as_theirs(cloud):
+    scope = "{nova: Paris&Corte&Marseille}"
+    token = await cloud.token("{*: Paris&Corte&Marseille}", user="admin", project="admin", password="secret")
+    bobs = {
+        site: cloud.emulated.site(site).keystone.directory.named("users", "bob")["id"] for site in ("Paris", "Corte")
+    }
+    await cloud.emulated.site("Marseille").misbehave("nova", "500")
+    mark = cloud.mark()
+    made = await cloud.call(
+        *("Paris", "compute", "POST", "/v2.1/os-keypairs"),
+        scope=scope,
+        token=token,
+        body={"keypair": {"name": "k", "public_key": "ssh-ed25519 AAAA k", "user_id": bobs["Paris"]}},
+        headers={"X-OpenStack-Nova-API-Version": "2.10"},
+    )
+    assert made.sites == {"Paris": "201", "Corte": "201", "Marseille": "500"}, made
+    for site, bob in bobs.items():
+        undone = [record.target for record in cloud.seen(mark, "nova", site) if record.method == "DELETE"]
+        assert undone == [f"/v2.1/os-keypairs/k?user_id={bob}"]

@@ -13,6 +13,7 @@ from scopeproxy.planning.marks import BOUND, partial_header, replicas_header, si
 def test_what_was_asked_and_what_came_in_scope_order() -> None:
     outcomes = [Reply("Paris", 201), Unreached("Corte", False, "refused"), Reply("Saint-Étienne", 404)]
     assert sites_header(outcomes) == "Paris=201, Corte=unreached, Saint-%C3%89tienne=404"
+    assert sites_header([Unreached("Corte", False, "it is not known there", asked=False)]) == "Corte=not-asked"
     assert replicas_header({"New York": "1", "Corte": "a,b"}) == "New%20York=1, Corte=a%2Cb"
     assert partial_header(["Corte", "New York"]) == "Corte, New%20York"
 

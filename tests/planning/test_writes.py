@@ -20,6 +20,7 @@ REFUSED = json_reply("Corte", 403, {"forbidden": {"code": 403, "message": "Quota
     [
         (REFUSED, 403, "Corte: answered 403 (Quota exceeded for cores)"),
         (Unreached("Corte", False, "connection refused"), 502, "Corte: not reached (connection refused)"),
+        (Unreached("Corte", False, "no name", asked=False), 502, "Corte: not asked (no name)"),
         (Unreached("Corte", True, "timeout"), 504, "Corte: no answer (timeout), it may have happened"),
     ],
 )
