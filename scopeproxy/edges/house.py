@@ -102,7 +102,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     site = topology.sites[here]
     vocabulary = vocabulary_of(topology)
     keys = _peer_keys(topology, here)
-    forwarder = Forwarder(site.proxy.routes, site.proxy.tls.peers)
+    forwarder = Forwarder(site.proxy.routes, site.proxy.tls.peers, site.proxy.limits.site_connections)
     health = Health(other.name for other in topology if other.name != here and other.services)
     delivery = Delivery(topology, here, forwarder, health, lasting.metrics, keys.get)
     ask = partial(_ask, delivery, site)

@@ -179,7 +179,7 @@ PROXY_KEYS: dict[str, Reader] = {
     "limits": section(
         {
             **dict.fromkeys(("header", "buffered_body", "spooled_body", "merged_body", "journal"), values.size),
-            **dict.fromkeys(("fan_out", "connections", "journal_entries"), values.count),
+            **dict.fromkeys(("fan_out", "connections", "site_connections", "journal_entries"), values.count),
         }
     ),
     "quota_moves_on": values.boolean,

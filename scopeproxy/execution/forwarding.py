@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict
 from yarl import URL
 
+from scopeproxy.execution.own_time import within_own_time
 from scopeproxy.model.messages import Body, Headers, Held, Outcome, Reply, Unreached
 from scopeproxy.model.topology import Address, Timeouts, Url
 
@@ -53,17 +55,20 @@ class Outgoing:
 
 
 class Forwarder:
-    """Connections to services and peers.  `routes`: where to connect instead of to an address (a NAT, a tunnel)."""
+    """Connections to services and peers.  `routes`: where to connect instead of to an address (a NAT, a tunnel);
+    `per_site`: connections to one address at a time, beyond which calls wait in the order in which they came; 0: any
+    number."""
 
-    def __init__(self, routes: Mapping[Address, Address], authorities: str | None = None) -> None:
-        self._routes, self._authorities = routes, authorities
+    def __init__(self, routes: Mapping[Address, Address], authorities: str | None = None, per_site: int = 0) -> None:
+        self._routes, self._authorities, self._per_site = routes, authorities, per_site
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Get ready to send; call it in the event loop that will."""
-        connector = aiohttp.TCPConnector(
-            limit=0, ttl_dns_cache=30, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls() or True
-        )
+        connector = _Connector(
+            limit=0, limit_per_host=self._per_site, ttl_dns_cache=30, keepalive_timeout=_KEEP_ALIVE,
+            ssl=self._tls() or True,
+        )  # fmt: skip
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -75,11 +80,15 @@ class Forwarder:
         )
 
     def pool(self) -> dict[str, int]:
-        """How many connections are in use, and idle."""
+        """How many connections are in use, and idle, and how many calls wait for one."""
         connector = self._session.connector if self._session is not None else None
         if connector is None:
-            return {"in_use": 0, "idle": 0}
-        return {"in_use": len(connector._acquired), "idle": sum(map(len, connector._conns.values()))}
+            return {"in_use": 0, "idle": 0, "waiting": 0}
+        return {
+            "in_use": len(connector._acquired),
+            "idle": sum(map(len, connector._conns.values())),
+            "waiting": sum(map(len, connector._waiters.values())),
+        }
 
     async def close(self) -> None:
         """Close every connection."""
@@ -115,7 +124,7 @@ class Forwarder:
     async def reaches(self, root: Url, patience: float) -> bool:
         """Whether a new connection can be had within so many seconds."""
         try:
-            async with asyncio.timeout(patience):
+            async with within_own_time(patience):
                 _, writer = await asyncio.open_connection(*self._routes.get(root.address, root.address))
         except OSError:
             return False
@@ -140,12 +149,21 @@ class Forwarder:
             data=data,
             chunked=True if body.length is None else None,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=outgoing.timeouts.connect, sock_read=outgoing.timeouts.answer
-            ),
+            timeout=aiohttp.ClientTimeout(sock_read=outgoing.timeouts.answer),
             middlewares=() if outgoing.method in _REPEATED else (_once,),
             **options,
         )
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connections that have the time for coming about to themselves: neither waiting in line for one counts, nor that
+    this process was busy."""
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Any], never: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        async with within_own_time(_current.get().for_connection):
+            return await super()._create_connection(req, traces, never)
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -165,14 +183,16 @@ class _BrokenOff(aiohttp.ClientError):
 class _Patience:
     """How long one request may still take.  A body on its way earns more time with each chunk that gets through.
 
-    `target` and `headers`: what it must have, to the letter; `connected`: whether anything may have been sent;
-    `broken`: how the client's body broke off, if it did; `expecting`: what will send the body without being asked to.
+    `target` and `headers`: what it must have, to the letter; `for_connection`: seconds for one; `connected`: whether
+    anything may have been sent; `broken`: how the client's body broke off, if it did; `expecting`: what will send the
+    body without being asked to.
     """
 
     def __init__(self, outgoing: Outgoing) -> None:
         self._loop = asyncio.get_running_loop()
         self._deadline, self._answer = outgoing.deadline, outgoing.timeouts.answer
         self.target, self.headers = outgoing.root.path + outgoing.target, outgoing.headers
+        self.for_connection = outgoing.timeouts.connect
         self.timer: asyncio.Timeout | None = None
         self.expecting: asyncio.TimerHandle | None = None
         self.connected = False
@@ -185,7 +205,7 @@ class _Patience:
     def why(self) -> str:
         if self._deadline is not None and self._loop.time() >= self._deadline:
             return "no answer within the time that the call was given"
-        return f"no answer within {self._answer:g} s"
+        return f"no {'answer' if self.connected else 'connection'} within {self._answer:g} s"
 
     def watch(self, body: Body) -> _Watched:
         return _Watched(body, self)

@@ -71,8 +71,8 @@ DOCUMENTED = (
     ),
     Documented(
         "scopeproxy_pooled_connections", "gauge", ("state",),
-        "Connections to services and peers: in_use, or idle and kept for the next call.",
-        "In use: as site calls in flight. Idle: kept for 4 s after a burst.",
+        "Connections to services and peers: in_use, or idle and kept for the next call; waiting: calls that have none.",
+        "In use: as site calls in flight. Idle: kept for 4 s after a burst. Waiting: beyond limits.site_connections.",
     ),
     Documented(
         "scopeproxy_uploads_left_behind_total", "counter", ("site", "service"),

@@ -92,7 +92,8 @@ proxy:
   catalog: keep
   partial: queue
   timeouts: {connect: 500ms}
-  limits: {header: 8KiB, buffered_body: 2MiB, spooled_body: 1GiB, merged_body: 3MiB, fan_out: 3, connections: 10}
+  limits: {header: 8KiB, buffered_body: 2MiB, spooled_body: 1GiB, merged_body: 3MiB, fan_out: 3, connections: 10,
+           site_connections: 9}
   quota_moves_on: true
   tokens: [home, account]
   validated_within: 0
@@ -123,6 +124,7 @@ def test_every_key_is_read() -> None:
     assert (paris.catalog, paris.partial, paris.quota_moves_on) == ("keep", "queue", True)
     assert (paris.limits.header, paris.limits.buffered_body, paris.limits.spooled_body) == (8192, 2 << 20, 1 << 30)
     assert (paris.limits.merged_body, paris.limits.fan_out, paris.limits.connections) == (3 << 20, 3, 10)
+    assert paris.limits.site_connections == 9
     assert (paris.tokens, paris.validated_within, paris.trust) == (("home", "account"), 0, ("Paris",))
     assert paris.rules_for("Corte") == HomeRules({"admin": "reader"}, {"demo": "dev"})
     assert paris.rules_for("Nice").roles == {"member": "member", "reader": "reader"}

@@ -394,6 +394,41 @@ async def test_a_pooled_connection_that_was_closed_is_not_used(forwarder):
             await asyncio.sleep(0)
 
 
+async def test_calls_one_after_the_other_go_by_one_connection(forwarder):
+    async with Server(answering) as server:
+        for _ in range(3):
+            assert (await ask(forwarder, server)).status == 200
+        assert server.connections == 1
+        assert forwarder.pool() == {"in_use": 0, "idle": 1, "waiting": 0}
+
+
+async def test_beyond_the_limit_of_a_site_calls_wait_in_the_order_in_which_they_came():
+    go_on = asyncio.Event()
+
+    async def answers_when_told(server, reader, writer):
+        while True:
+            await server.head(reader)
+            await go_on.wait()
+            writer.write(OK)
+            await writer.drain()
+
+    forwarder = Forwarder({}, per_site=2)
+    await forwarder.open()
+    async with Server(answers_when_told) as server, Server(answering) as other:
+        calls = [asyncio.create_task(ask(forwarder, server, target=f"/{number}")) for number in range(6)]
+        async with asyncio.timeout(5):
+            while len(server.heads) < 2:
+                await asyncio.sleep(0)
+        assert forwarder.pool() == {"in_use": 2, "idle": 0, "waiting": 4}
+        # Nobody waits in another site's line.
+        assert (await ask(forwarder, other)).status == 200
+        go_on.set()
+        assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * 6
+        assert server.connections == 2
+        assert [head.split()[1] for head in server.heads] == [b"/%d" % number for number in range(6)]
+    await forwarder.close()
+
+
 async def turns_stale(server, reader, writer):
     """Takes a second request on its first connection and closes that without an answer."""
     first = server.connections == 1

@@ -23,6 +23,22 @@ async def test_results_come_in_the_order_of_the_parts() -> None:
     assert await together([first(), second()]) == ["first", "second"]
 
 
+async def test_who_begins_many_lets_others_go_on_in_between() -> None:
+    begun = []
+
+    async def part(number: int) -> None:
+        begun.append(number)
+
+    async def beside() -> int:
+        await asyncio.sleep(0)
+        return len(begun)
+
+    other = asyncio.create_task(beside())
+    await together(part(number) for number in range(200))
+    assert len(begun) == 200
+    assert await other < 200
+
+
 async def test_one_that_fails_does_not_cut_off_the_others_and_is_raised_as_itself() -> None:
     failed, finished = asyncio.Event(), []
 
