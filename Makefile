@@ -4,6 +4,7 @@
 PYTHON ?= python3
 KILLS ?= 25
 DICE ?= 7
+WORKERS ?= 2
 
 .PHONY: demo test style types unit wheel-test openstack openstack-test crash-test bench notes clean
 
@@ -21,8 +22,9 @@ style: .venv-test/ready
 types: .venv-test/ready
 	.venv-test/bin/mypy
 
+# Files go to WORKERS processes; each starts the clouds that its files need.
 unit: .venv-test/ready
-	.venv-test/bin/pytest
+	.venv-test/bin/pytest --numprocesses $(WORKERS) --dist loadfile
 
 # The wheel with freshly fetched dependencies, in an empty environment (make test borrows those of its own).
 wheel-test: .venv-test/ready

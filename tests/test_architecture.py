@@ -45,6 +45,7 @@ LIBRARIES = {
     "sqlalchemy": ("scopeproxy/execution/ledger*.py", "scopeproxy/execution/migrations/*"),
     "alembic": ("scopeproxy/execution/ledger_migrations.py", "scopeproxy/execution/migrations/*"),
     "keystoneauth1": ("scopeproxy/execution/tokens/*", "cli_plugin/*"),
+    "orjson": ("scopeproxy/model/documents.py",),
     "lark": ("scopeproxy/lang/parser.py",),
     "yaml": ("scopeproxy/edges/config.py", "scopeproxy/emulator/*"),
     "prometheus_client": ("scopeproxy/execution/metrics.py", "scopeproxy/edges/admin.py"),

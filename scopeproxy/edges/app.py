@@ -17,7 +17,7 @@ from scopeproxy.edges.config import own_site
 from scopeproxy.edges.connections import Handle, Server, cannot_listen
 from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered, leads_out
 from scopeproxy.edges.house import House, Lasting, build
-from scopeproxy.edges.keys import site_key
+from scopeproxy.edges.keys import site_key, spool_of
 from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_target, read
 from scopeproxy.edges.writing import write
 from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
@@ -84,7 +84,8 @@ class App:
         self._here, self._several = here, several
         # Where the state is not in a file of this machine, proxies elsewhere may serve the site too.
         shared = several or not site.proxy.state.startswith("sqlite")
-        self._lasting = Lasting(ledger, Journal(ledger, key, shared), Tags(key, here), Metrics(here), shared)
+        journal = Journal(ledger, key, shared, spool=spool_of(site.proxy))
+        self._lasting = Lasting(ledger, journal, Tags(key, here), Metrics(here), shared)
         self.house: House = build(topology, here, self._lasting)
         self._open_now: dict[Address, _Listening] = {}
         self._chores: list[asyncio.Task[None]] = []
@@ -154,7 +155,7 @@ class App:
         self._later(closing)
 
     def _warn_of_what_lasts(self, old: House, new: House) -> None:
-        for key in ("state", "key", "admin"):
+        for key in ("state", "spool", "key", "admin"):
             if getattr(old.here.proxy, key) != getattr(new.here.proxy, key):
                 logger.warning("proxy.%s was changed: that takes effect when the proxy is started anew", key)
 

@@ -23,8 +23,8 @@ def settings(site: str, own: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
     made = _made(_merged(defaults, own))
     # Quoted, so that a site's name is always one part of a file's name and of a URL.
     name = quote(site, safe="")
-    key = None if made.key is None else made.key.replace("{site}", name)
-    return replace(made, state=made.state.replace("{site}", name), key=key)
+    key, spool = (None if path is None else path.replace("{site}", name) for path in (made.key, made.spool))
+    return replace(made, state=made.state.replace("{site}", name), spool=spool, key=key)
 
 
 def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

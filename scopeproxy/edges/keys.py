@@ -61,6 +61,12 @@ def site_key(settings: ProxySettings) -> bytes:
     raise ConfigurationError([f"{where}; {_MAKE.format('key')}"])
 
 
+def spool_of(settings: ProxySettings) -> str | None:
+    """The directory for data that wait, beside the state unless told otherwise; None: there is none."""
+    file = _SQLITE_FILE.match(settings.state)
+    return settings.spool or (f"{file[1]}.spool" if file else None)
+
+
 def peer_key(topology: Topology, site: str, peer: str) -> bytes:
     """The key with which a site and its peer sign their calls to one another."""
     settings = topology.sites[site].proxy

@@ -169,6 +169,7 @@ _ACCOUNT = section(
 )
 PROXY_KEYS: dict[str, Reader] = {
     "state": _state,
+    "spool": values.file,
     "key": values.file,
     "peer_key": values.file,
     "peer_keys": items(values.file, values.site_or_all),
@@ -178,7 +179,9 @@ PROXY_KEYS: dict[str, Reader] = {
     "timeouts": section(dict.fromkeys(("connect", "answer", "total"), values.duration)),
     "limits": section(
         {
-            **dict.fromkeys(("header", "buffered_body", "spooled_body", "merged_body", "journal"), values.size),
+            **dict.fromkeys(
+                ("header", "buffered_body", "spooled_body", "merged_body", "journal", "journal_data"), values.size
+            ),
             **dict.fromkeys(("fan_out", "connections", "site_connections", "journal_entries"), values.count),
         }
     ),

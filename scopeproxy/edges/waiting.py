@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scopeproxy.edges.config import load, own_site
-from scopeproxy.edges.keys import site_key
+from scopeproxy.edges.keys import site_key, spool_of
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.execution.journal import Journal
 from scopeproxy.execution.ledger import Ledger
@@ -29,13 +29,13 @@ def journal(path: Path, site: str, what: str, ids: Sequence[int], form: str = "t
     if settings.state.startswith("sqlite:///") and not Path(settings.state.removeprefix("sqlite:///")).exists():
         mistake = f"proxy.state: {settings.state} is not there: has the proxy of {site} ever run here?"
         raise ConfigurationError([mistake])
-    return asyncio.run(_journal(Ledger(settings.state, key := site_key(settings)), key, what, ids, form))
+    ledger = Ledger(settings.state, key := site_key(settings))
+    return asyncio.run(_journal(ledger, Journal(ledger, key, spool=spool_of(settings)), what, ids, form))
 
 
-async def _journal(ledger: Ledger, key: bytes, what: str, ids: Sequence[int], form: str) -> tuple[str, int]:
+async def _journal(ledger: Ledger, entries: Journal, what: str, ids: Sequence[int], form: str) -> tuple[str, int]:
     await ledger.open()
     try:
-        entries = Journal(ledger, key)
         if what == "retry":
             count = await entries.retry(ids)
             return f"{count} of {len(ids)} will be tried again now", 0 if count else 1
@@ -69,6 +69,7 @@ def row_of(told: Told) -> dict[str, Any]:
         "answer": told.answer,
         "known": dict(told.known),
         "bytes": told.size,
+        "data_bytes": told.data,
     }
 
 

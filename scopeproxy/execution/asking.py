@@ -110,6 +110,8 @@ class Asking:
         work, pages, target = self._work, [first], merging.next_page(first, call.request, self._work.prefixes)
         most = self._most()
         seen = {call.request.target}
+        if target is None:
+            return first
         size, count = len(first.body), how_many(first, work.intent)
         while target is not None and count < most:
             if target in seen or len(pages) >= MAX_PAGES or size > self._body_limit:

@@ -11,13 +11,17 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scopeproxy.errors import SiteFailure
 from scopeproxy.execution import ledger_journal as rows
+from scopeproxy.execution.envelope import Envelope, Letter
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.ledger_journal import Connection, Draft, Envelope, Letter, Told
+from scopeproxy.execution.ledger_database import Work
+from scopeproxy.execution.ledger_journal import Connection, Draft, Told
+from scopeproxy.execution.spool import Spool, Spooled
 from scopeproxy.model.identity import Login, SiteToken, Token
-from scopeproxy.model.messages import Outcome, Unreached
+from scopeproxy.model.messages import Body, Outcome, Request, Unreached
 from scopeproxy.planning.intent import Intent
-from scopeproxy.planning.journal import QUIET, Entry, State, cancelled, held, names_in, touched
+from scopeproxy.planning.journal import QUIET, Entry, State, cancelled, names_in, touched
 
 # Seconds for which an entry stays in hand without a word of whoever has it: then another process takes it over.
 LEASE = 15.0
@@ -34,20 +38,43 @@ class Begun:
     owner: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a write is about: the ids of what it changes, the names in it, and whose it is."""
+
+    intent: Intent
+    touches: frozenset[str]
+    mentions: frozenset[str]
+    owner: str = ""
+
+    @classmethod
+    def of(cls, request: Request, intent: Intent, owner: str, also: frozenset[str] = frozenset()) -> About:
+        """`also`: what other ids the resource is known by."""
+        return cls(intent, touched(request, intent) | also, frozenset((*names_in(request), *also)), owner)
+
+
 class Journal:
     """What the sites have yet to do, as one process sees it.
 
-    `several`: whether others serve the same site by the same ledger.
+    `several`: whether others serve the same site by the same ledger; `spool`: the directory for data that are sent.
     """
 
     def __init__(
-        self, ledger: Ledger, key: bytes, several: bool = False, clock: Callable[[], float] = time.time
+        self,
+        ledger: Ledger,
+        key: bytes,
+        several: bool = False,
+        clock: Callable[[], float] = time.time,
+        spool: str | None = None,
     ) -> None:
         self._ledger, self._several, self._clock = ledger, several, clock
-        self._envelope = Envelope(key)
+        self._spool = Spool(spool, key)
+        self._envelope = Envelope(key, self._spool)
         # Clients' writes that are under way, and entries that are being replayed.
         self._begun: set[str] = set()
         self._in_hand: set[int] = set()
+        # Of clients' writes, what became of them, where the ledger could not be told.
+        self._untold: dict[str, Work[Collection[str]]] = {}
         # One process needs nobody's leave, not even its own of before it was killed.
         self._name = secrets.token_hex(8) if several else "alone"
 
@@ -56,30 +83,26 @@ class Journal:
     async def begin(
         self,
         letters: Mapping[str, Letter],
-        intent: Intent,
-        owner: str,
+        about: About,
         most: int,
         size: int,
         everywhere: bool,
-        also: frozenset[str] = frozenset(),
+        data: Spooled | None = None,
     ) -> Begun | None:
         """Write down a write before it is sent: at every site (`everywhere`: the policy is to queue), or only at those
         where it must stand behind others; None where that is nowhere.
 
-        `owner`: whose write it is; `also`: what other ids the resource is known by.  Raises SiteFailure where
-        the journal would hold more than `most` writes, or `size` bytes, or cannot be written.
+        `data`: what `keep` has taken, which belongs to the write from now on, if it is written down.  Raises
+        SiteFailure where the journal would hold more than `most` writes, or `size` bytes, or cannot be written.
         """
-        request = next(iter(letters.values())).request
-        touches = self._envelope.marks(touched(request, intent) | also, owner)
-        mentions, now = self._envelope.marks((*names_in(request), *also), owner), self._clock()
-        write = secrets.token_hex(16)
-        if not everywhere:
-            waiting = await self._ledger.read(lambda db: rows.entries(letters, db))
-            if not self.held(waiting, letters, touches, mentions):
-                return None
+        touches, mentions = self._marks(about)
+        intent, owner, now = about.intent, about.owner, self._clock()
+        write = data.name if data is not None else secrets.token_hex(16)
+        if not everywhere and not await self.in_the_way(about, letters):
+            return None
 
         def work(db: Connection) -> Begun | None:
-            behind = self.held(rows.entries(letters, db), letters, touches, mentions)
+            behind = rows.held(letters, touches, mentions, db)
             sites = list(letters) if everywhere else sorted(behind)
             blank = Entry(0, write, "", intent.kind, not intent.beneath, now, touches, mentions)
             drafts = [Draft(replace(blank, site=site), owner, letters[site], site not in behind) for site in sites]
@@ -96,14 +119,32 @@ class Journal:
         finally:
             if begun is None:
                 self._begun.discard(write)
+            elif data is not None:
+                data.let_go()
         return begun
 
-    @staticmethod
-    def held(
-        entries: Sequence[Entry], sites: Collection[str], touches: frozenset[str], mentions: frozenset[str]
-    ) -> frozenset[str]:
-        """The sites at which a write stands behind others."""
-        return frozenset(site for site in sites if held(entries, site, touches, mentions))
+    async def in_the_way(self, about: About, sites: Collection[str]) -> frozenset[str]:
+        """Of these sites, those at which a write stands behind others."""
+        touches, mentions = self._marks(about)
+        return await self._ledger.read(lambda db: rows.held(sites, touches, mentions, db))
+
+    def _marks(self, about: About) -> tuple[frozenset[str], frozenset[str]]:
+        return (
+            self._envelope.marks(about.touches, about.owner),
+            self._envelope.marks(about.mentions, about.owner),
+        )
+
+    async def keep(self, body: Body, most: int) -> Spooled:
+        """Take data in before anything is sent, onto the disk; `begin` or `give_up` come next.
+
+        Raises SiteFailure where that would make more than `most` bytes of all data that wait.
+        """
+        return await self._spool.take(secrets.token_hex(16), body, most)
+
+    async def give_up(self, data: Spooled) -> None:
+        """These data belong to no write."""
+        await self._spool.release(data.name)
+        data.let_go()
 
     async def settle(self, begun: Begun, outcomes: Sequence[Outcome], ids: Mapping[str, str]) -> None:
         """What came of a write, before its client is told: what is queued stays, and all else is done with.
@@ -114,32 +155,55 @@ class Journal:
         # What it is known by: later writes name it so.
         names, now = begun.touches | self._envelope.marks(ids.values(), begun.owner), self._clock()
 
-        def work(db: Connection) -> None:
+        def work(db: Connection) -> Collection[str]:
+            gone = {begun.write}
             rows.drop([id_ for site, id_ in begun.entries.items() if site not in queued], db)
-            entries = rows.entries(queued, db) if queued else []
-            for entry in entries:
-                outcome = queued[entry.site]
-                if begun.entries.get(entry.site) != entry.id:
+            for entry in rows.untold(begun.write, db):
+                outcome = queued.get(entry.site)
+                if outcome is None:
                     continue
-                unneeded = cancelled(entries, entry)
+                unneeded = cancelled(rows.line(entry.site, entry.touches, db), entry)
                 if unneeded:
                     rows.drop([entry.id, *(one.id for one in unneeded)], db)
+                    gone.update(one.write for one in unneeded)
                     continue
                 unsure = outcome.sent and entry.site not in begun.behind
                 waits = replace(entry, state=State.QUEUED, unsure=unsure, next_try=now + (QUIET if unsure else 0.0))
                 waits = replace(waits, touches=names, mentions=entry.mentions | names)
                 rows.keep(waits, outcome.why, ids, db)
+            return gone
 
-        try:
-            await self._ledger.write(work, durable=True)
-        finally:
-            # Where it could not be written, the entries are found as whoever is killed leaves them.
-            self._begun.discard(begun.write)
+        await self._tell(begun.write, work)
 
     async def forget(self, begun: Begun) -> None:
         """A write that failed as a whole, and was told so."""
-        await self._ledger.write(lambda db: rows.drop(begun.entries.values(), db))
-        self._begun.discard(begun.write)
+
+        def work(db: Connection) -> Collection[str]:
+            rows.drop(begun.entries.values(), db)
+            return (begun.write,)
+
+        await self._tell(begun.write, work)
+
+    async def _tell(self, write: str, work: Work[Collection[str]]) -> None:
+        """Write down what became of a write.  Until that has worked it is in hand, and not made again; should we be
+        killed before, it is found as one of which nobody knows.
+
+        `work` gives the writes of which data may be left to tidy up.
+        """
+        self._untold.pop(write, None)
+        try:
+            gone = await self._ledger.write(work, durable=True)
+        except SiteFailure:
+            self._untold[write] = work
+            raise
+        self._begun.discard(write)
+        for one in gone:
+            await self._tidy(one)
+
+    async def _tidy(self, write: str) -> None:
+        """Delete the data of a write of which nothing is left."""
+        if self._spool.holds(write) and not await self._ledger.read(lambda db: rows.of_write(write, db)):
+            await self._spool.release(write)
 
     # ---- replaying
 
@@ -150,6 +214,8 @@ class Journal:
 
     async def recover(self) -> int:
         """Say that what this process has in hand still is, and free what nobody has."""
+        for write, untold in list(self._untold.items()):
+            await self._tell(write, untold)
         now = self._clock()
 
         def work(db: Connection) -> int:
@@ -157,9 +223,25 @@ class Journal:
 
         return await self._ledger.write(work)
 
-    async def entries(self) -> list[Entry]:
-        """All that waits, in order."""
-        return await self._ledger.read(lambda db: rows.entries(None, db))
+    async def entries(self, sites: Collection[str] | None = None) -> list[Entry]:
+        """All that waits for these sites, or for all, in order."""
+        return await self._ledger.read(lambda db: rows.entries(sites, db))
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many entries there are, by site and state."""
+        return await self._ledger.read(rows.counts)
+
+    async def data(self) -> int:
+        """Bytes of the data that wait."""
+        return await self._spool.size()
+
+    async def sweep(self) -> int:
+        """Delete the data that no write needs any more; returns how many there were."""
+
+        async def wanted() -> Collection[str]:
+            return await self._ledger.read(rows.writes_with_data)
+
+        return await self._spool.sweep(wanted)
 
     async def hurry(self, sites: Collection[str], quiet: float) -> None:
         """These sites are back: what waits for them is tried now, and what is unsure after `quiet` seconds."""
@@ -191,12 +273,13 @@ class Journal:
         def work(db: Connection) -> None:
             names = self._envelope.marks(known.values(), rows.owner_of(entry.id, db))
             rows.drop([entry.id], db)
-            siblings = [one for one in rows.entries(None, db) if one.write == entry.write] if known else []
+            siblings = rows.of_write(entry.write, db) if known else []
             for one in siblings:
-                rows.keep(replace(one, touches=one.touches | names, mentions=one.mentions | names), "", known, db)
+                rows.keep(replace(one, touches=one.touches | names, mentions=one.mentions | names), None, known, db)
 
         await self._ledger.write(work, durable=True)
         self._in_hand.discard(entry.id)
+        await self._tidy(entry.write)
 
     def let_go(self, entry: Entry) -> None:
         """Whoever had it in hand does not know what became of it."""
@@ -236,7 +319,9 @@ class Journal:
 
     async def drop(self, ids: Collection[int]) -> int:
         """Give these up; returns how many there were."""
-        return await self._ledger.write(lambda db: rows.drop(ids, db), durable=True)
+        count = await self._ledger.write(lambda db: rows.drop(ids, db), durable=True)
+        await self.sweep()
+        return count
 
 
 def owner_of(user: str, project: str | None) -> str:

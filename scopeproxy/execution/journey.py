@@ -207,6 +207,10 @@ class Journey:
         queued = Queued()
         if several and work.intent.writes:
             queued = await self._queueing.begin(work, plan, found, travel, caller)
+            if queued.data is not None:
+                # Nobody knows how long its client took to send it.
+                work = replace(work, options=replace(work.options, timeout=self._settings.timeouts.total))
+                travel = self._afterwards(travel)
         try:
             result = await self._carried_out(work, plan, found, travel, caller, queued, several)
         except Exception:
@@ -241,8 +245,8 @@ class Journey:
         if several and work.intent.writes:
             # Before anything is done anywhere.
             await together(resolve(call) for call in calls_of(plan) if call.missing and not queued.instead(call))
-        bodies = await supply(work.request, plan, self._settings)
-        merges = several and _merges(work)
+        bodies = await supply(work.request, plan, self._settings, queued.data)
+        merges, conditional = several and _merges(work), conditions.has_any(work.request)
 
         async def forward(call: Call) -> Outcome:
             if call.request.method != work.request.method:
@@ -267,6 +271,8 @@ class Journey:
                 if isinstance(resolved, Unreached):
                     return resolved
                 call = resolved
+            if not conditional:
+                return call
             of_site = conditions.for_site(call.request, call.site)
             request = call.request.without(*conditions.OF_ONE_ANSWER) if merges else of_site
             if request is None:

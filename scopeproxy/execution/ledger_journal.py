@@ -6,28 +6,26 @@ site, and marks of the ids in it, which tell nothing without that key.
 
 from __future__ import annotations
 
-import hmac
 import json
-from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.envelope import Envelope, Letter
+from scopeproxy.execution.ledger_marks import having, mark, unmark
 from scopeproxy.execution.ledger_rows import schema
+from scopeproxy.execution.spool import Spooled
 from scopeproxy.model.identity import Token
-from scopeproxy.model.messages import Held, Request
-from scopeproxy.planning.intent import Kind, is_uuid
+from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.journal import QUIET, Entry, State
 
 _digits, _name = sa.String(64), sa.String(255)
 
-# `size`: bytes that are sealed.  `until`: when whoever has it under way must have said so again.
+# `size`: bytes of what was said, sealed, and of the marks; `data`: bytes that are in the spool, by the name of the
+# write.  `until`: when whoever has it under way must have said so again.
 journal = sa.Table(
     "journal",
     schema,
@@ -51,6 +49,7 @@ journal = sa.Table(
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("known", sa.Text, nullable=False),
     sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("data", sa.BigInteger),
     # A length, so that MySQL takes more than 64 KiB.
     sa.Column("sealed", sa.LargeBinary(2**24 - 1), nullable=False),
     sqlite_autoincrement=True,
@@ -81,30 +80,6 @@ _ENTRY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A write as its caller made it, and whatever else it takes to make it again at one site.
-
-    `scope`: the whole of it, selectors expanded; `own`: the ids of the caller's user and project, "" for none;
-    `ids`: service, collection, id in the call and the site's own id for that, as they were known then; `token`: the
-    client's; `home`, `entry`, `hops`, `source` as they were found with the call; `host`, `client`,
-    `scheme`: how the client came.
-    """
-
-    request: Request
-    scope: str
-    own: tuple[str, str] = ("", "")
-    ids: tuple[tuple[str, str, str, str], ...] = ()
-    token: Token | None = None
-    home: str = ""
-    entry: str = ""
-    hops: int = 0
-    source: str = ""
-    host: str = ""
-    client: str = ""
-    scheme: str = "http"
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """An entry that is to be written.  `under_way`: whether the call is made at once, or stands behind others."""
 
@@ -123,62 +98,9 @@ class Told:
     method: str
     path: str
     size: int
+    data: int | None
     answer: str
     known: Mapping[str, str] = field(default_factory=dict)
-
-
-class Envelope:
-    """Seals letters by a key derived from the site's, and opens them again."""
-
-    def __init__(self, key: bytes) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy journal v1").derive(key)
-        self._fernet = Fernet(urlsafe_b64encode(derived))
-        self._names_key = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy journal names v1").derive(key)
-
-    def marks(self, names: Iterable[str], owner: str) -> frozenset[str]:
-        """What stands for ids and names: without the key nobody can try out what they are, for passwords are among
-        them.  What is no UUID stands for the owner's own: who names a key pair "default" holds up nobody else."""
-        return frozenset(self._mark(name if is_uuid(name) else f"{owner}\0{name}") for name in names)
-
-    def _mark(self, text: str) -> str:
-        return hmac.digest(self._names_key, text.encode("utf-8", "replace"), "sha256").hex()[:16]
-
-    def seal(self, write: str, site: str, letter: Letter) -> bytes:
-        """Bound to its write and site: moved to another row it does not open."""
-        request = letter.request
-        assert isinstance(request.body, Held), "what may have to be made again is held before it is made"
-        body = b64encode(request.body.data).decode()
-        said = [request.service, request.method, request.target, request.headers, body]
-        token = letter.token and letter.token.value
-        rest = [letter.scope, letter.own, letter.ids, token, letter.home, letter.entry, letter.hops, letter.source]
-        came = [letter.host, letter.client, letter.scheme]
-        return self._fernet.encrypt(json.dumps([write, site, said, rest, came]).encode())
-
-    def open(self, write: str, site: str, sealed: bytes) -> Letter | None:
-        """What was sealed; None when it was with another key, or for another row."""
-        try:
-            for_write, for_site, said, rest, came = json.loads(self._fernet.decrypt(sealed))
-        except (InvalidToken, ValueError):
-            return None
-        if (for_write, for_site) != (write, site):
-            return None
-        service, method, target, headers, body = said
-        request = Request(service, method, target, tuple((k, v) for k, v in headers), Held(b64decode(body)))
-        scope, own, ids, token, *found = rest
-        known = tuple((to, collection, here, there) for to, collection, here, there in ids)
-        return Letter(request, scope, tuple(own), known, Token(token) if token else None, *found, *came)
-
-    def seal_login(self, owner: str, token: Token, home: str) -> bytes:
-        """A login, bound to its owner."""
-        return self._fernet.encrypt(json.dumps([owner, token.value, home]).encode())
-
-    def open_login(self, owner: str, sealed: bytes) -> tuple[Token, str] | None:
-        """The token of a login, and who issued it."""
-        try:
-            whose, token, home = json.loads(self._fernet.decrypt(sealed))
-        except (InvalidToken, ValueError):
-            return None
-        return (Token(token), home) if whose == owner else None
 
 
 # ---- reading
@@ -190,12 +112,61 @@ def entries(sites: Collection[str] | None, db: sa.Connection) -> list[Entry]:
     return [_entry(row) for row in db.execute(sa.select(*_ENTRY).where(which).order_by(journal.c.id))]
 
 
+def of_write(write: str, db: sa.Connection) -> list[Entry]:
+    """The entries of one write."""
+    return [_entry(row) for row in db.execute(sa.select(*_ENTRY).where(journal.c.write == write))]
+
+
+def untold(write: str, db: sa.Connection) -> list[Entry]:
+    """The entries of a client's write of which nobody has said yet what became of them."""
+    nothing = (journal.c.write == write) & (journal.c.state == State.SENDING.value) & (journal.c.answer == "")
+    return [_entry(row) for row in db.execute(sa.select(*_ENTRY).where(nothing))]
+
+
+def line(site: str, touches: frozenset[str], db: sa.Connection) -> list[Entry]:
+    """The entries for a site that touch one of these, and all that touch or mention what those touch."""
+    first = _with_marks(site, touches, (True,), db)
+    return _with_marks(site, frozenset[str]().union(*(one.touches for one in first)), (True, False), db)
+
+
+def _with_marks(site: str, wanted: Collection[str], touched: Collection[bool], db: sa.Connection) -> list[Entry]:
+    found: dict[int, Entry] = {}
+    for which in having(wanted, touched):
+        rows = db.execute(sa.select(*_ENTRY).where((journal.c.site == site) & journal.c.id.in_(which)))
+        found |= {row.id: _entry(row) for row in rows}
+    return [found[id_] for id_ in sorted(found)]
+
+
+def held(
+    sites: Collection[str], touches: frozenset[str], mentions: frozenset[str], db: sa.Connection
+) -> frozenset[str]:
+    """Of these sites, those at which a new write stands behind others."""
+    found: set[str] = set()
+    for which in (*having(mentions, (True,)), *having(touches, (False,))):
+        wanted = sa.select(journal.c.site).distinct().where(journal.c.id.in_(which) & journal.c.site.in_(sites))
+        found.update(db.scalars(wanted))
+    return frozenset(found)
+
+
+def counts(db: sa.Connection) -> dict[tuple[str, str], int]:
+    """How many entries there are, by site and state."""
+    rows = db.execute(
+        sa.select(journal.c.site, journal.c.state, sa.func.count()).group_by(journal.c.site, journal.c.state)
+    )
+    return {(site, state): count for site, state, count in rows}
+
+
+def writes_with_data(db: sa.Connection) -> frozenset[str]:
+    """The writes whose data are wanted."""
+    return frozenset(db.scalars(sa.select(journal.c.write).where(journal.c.data.is_not(None))))
+
+
 def told(db: sa.Connection) -> list[Told]:
     """All that waits, as an operator is shown it."""
-    more = (journal.c.service, journal.c.method, journal.c.path, journal.c.size, journal.c.answer, journal.c.known)
-    rows = db.execute(sa.select(*_ENTRY, *more).order_by(journal.c.id))
+    more = (journal.c.service, journal.c.method, journal.c.path, journal.c.size, journal.c.data)
+    rows = db.execute(sa.select(*_ENTRY, *more, journal.c.answer, journal.c.known).order_by(journal.c.id))
     return [
-        Told(_entry(row), row.service, row.method, row.path, row.size, row.answer, json.loads(row.known))
+        Told(_entry(row), row.service, row.method, row.path, row.size, row.data, row.answer, json.loads(row.known))
         for row in rows
     ]
 
@@ -229,23 +200,26 @@ def put(
     Raises SiteFailure where that would be more than `most` entries or `bytes_` bytes in all.
     """
     sealed = [envelope.seal(draft.entry.write, draft.entry.site, draft.letter) for draft in drafts]
+    new = [_row(draft, data, until) for draft, data in zip(drafts, sealed, strict=True)]
     have, size = db.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(journal.c.size), 0))).one()
-    if have + len(drafts) > most or size + sum(map(len, sealed)) > bytes_:
+    if have + len(drafts) > most or size + sum(row["size"] for row in new) > bytes_:
         raise SiteFailure(
             f"scope: the journal is full ({have} writes, {size} bytes, of {most} and {bytes_}): nothing was sent; "
             "wait until the sites that it waits for are back, or use on-partial=undo or keep",
             507,
         )
     ids = []
-    for draft, data in zip(drafts, sealed, strict=True):
-        done = db.execute(journal.insert().values(_row(draft, data, until)))
+    for draft, row in zip(drafts, new, strict=True):
+        done = db.execute(journal.insert().values(row))
         assert done.inserted_primary_key is not None
         ids.append(int(done.inserted_primary_key[0]))
+        mark(ids[-1], draft.entry, db)
     return ids
 
 
 def _row(draft: Draft, sealed: bytes, until: float) -> dict[str, Any]:
     entry, request = draft.entry, draft.letter.request
+    touches, mentions = _text(entry.touches), _text(entry.mentions)
     return {
         "write": entry.write,
         "site": entry.site,
@@ -256,8 +230,8 @@ def _row(draft: Draft, sealed: bytes, until: float) -> dict[str, Any]:
         "kind": entry.kind.value,
         "whole": entry.whole,
         "made": entry.made,
-        "touches": _text(entry.touches),
-        "mentions": _text(entry.mentions),
+        "touches": touches,
+        "mentions": mentions,
         "state": State.SENDING.value,
         "unsure": draft.under_way,
         "tries": 0,
@@ -265,7 +239,8 @@ def _row(draft: Draft, sealed: bytes, until: float) -> dict[str, Any]:
         "until": until,
         "answer": "",
         "known": "{}",
-        "size": len(sealed),
+        "size": len(sealed) + len(touches) + len(mentions),
+        "data": request.body.length if isinstance(request.body, Spooled) else None,
         "sealed": sealed,
     }
 
@@ -285,22 +260,27 @@ def claim(entry: Entry, unsure: bool, until: float, db: sa.Connection) -> bool:
     return bool(db.execute(journal.update().where(where).values(state="sending", unsure=unsure, until=until)).rowcount)
 
 
-def keep(entry: Entry, answer: str, known: Mapping[str, str], db: sa.Connection) -> None:
-    """Write back an entry that has still to be done, and what is known of it by now."""
-    values = {
+def keep(entry: Entry, answer: str | None, known: Mapping[str, str], db: sa.Connection) -> None:
+    """Write back an entry that has still to be done, and what is known of it by now; `answer` None: as it was."""
+    values: dict[str, Any] = {
         "state": entry.state.value,
         "unsure": entry.unsure,
         "tries": entry.tries,
         "next_try": entry.next_try,
-        "answer": answer,
     }
+    if answer is not None:
+        values["answer"] = answer
     if known:
         values |= {"known": json.dumps(dict(known)), "touches": _text(entry.touches)}
         values |= {"mentions": _text(entry.mentions)}
+        unmark([entry.id], db)
+        mark(entry.id, entry, db)
     db.execute(journal.update().where(journal.c.id == entry.id).values(values))
 
 
 def drop(ids: Collection[int], db: sa.Connection) -> int:
+    """Delete these entries; returns how many there were."""
+    unmark(ids, db)
     return db.execute(journal.delete().where(journal.c.id.in_(ids))).rowcount
 
 
@@ -373,7 +353,8 @@ def renew(envelope: Envelope, id_: int, state: State, db: sa.Connection) -> bool
     token, home = login
     request = old.request.with_header("X-Auth-Token", token.value)
     sealed = envelope.seal(row.write, row.site, replace(old, request=request, token=token, home=home))
-    values = {"sealed": sealed, "size": len(sealed), "state": state.value, "next_try": 0.0}
+    size = journal.c.size + (len(sealed) - len(row.sealed))
+    values = {"sealed": sealed, "size": size, "state": state.value, "next_try": 0.0}
     db.execute(journal.update().where(journal.c.id == id_).values(values))
     return True
 

@@ -104,6 +104,9 @@ def of(
     """Each id that is a member of one set, with the members of that set by site; of several sets, of the one that has
     it at the first of these sites."""
     names: dict[str, dict[str, str]] = {}
+    if db.execute(sa.select(replicas.c.id).where(replicas.c.service == service).limit(1)).first() is None:
+        # Lists have many ids, and most deployments few sets.
+        return {}
     for some in _batches(id_ for id_ in ids if fits(id_)):
         which = (replicas.c.service == service) & replicas.c.id.in_(some)
         if collection is not None:

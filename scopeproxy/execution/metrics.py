@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -102,6 +103,11 @@ DOCUMENTED = (
         "Queued: a site is away. Waiting for login: its owner's token has expired. Conflict: somebody has to look.",
     ),
     Documented(
+        "scopeproxy_journal_data_bytes", "gauge", (),
+        "Bytes on disk of data (image data, objects) that sites have yet to get.",
+        "Uploads with on-partial=queue while a site is away; limits.journal_data bounds them.",
+    ),
+    Documented(
         "scopeproxy_journal_replays_total", "counter", ("site", "outcome"),
         "Tries to do what waited: done, again, maybe (no answer to it), login, conflict.",
         "Outcome conflict: `scopeproxy journal list` tells which, and why.",
@@ -154,7 +160,10 @@ class Metrics:
         self.sites_down = gauge("scopeproxy_sites_down")
         self.ledger_entries = gauge("scopeproxy_ledger_entries")
         self.journal_entries = gauge("scopeproxy_journal_entries")
+        self.journal_data = gauge("scopeproxy_journal_data_bytes")
         self.journal_replays = counter("scopeproxy_journal_replays_total")
+        self._of_site_calls = cache(self._find_site_calls)
+        self._counter_of_site_calls = cache(self.site_calls.labels)
         Info("scopeproxy_build", "Always 1.", registry=self.registry).info(
             {"version": version("scopeproxy"), "site": site}
         )
@@ -162,14 +171,20 @@ class Metrics:
     @contextmanager
     def call_to(self, site: str, service: str, intent: str) -> Iterator[Observed]:
         """Time and count one call to a site."""
+        in_flight, seconds = self._of_site_calls(site, service)
         observed, began = Observed(), time.perf_counter()
-        self.site_calls_in_flight.labels(site).inc()
+        in_flight.inc()
         try:
             yield observed
         finally:
-            self.site_calls_in_flight.labels(site).dec()
-            self.site_calls.labels(site, service, intent, outcome_class(observed.outcome)).inc()
-            self.site_call_seconds.labels(site, service).observe(time.perf_counter() - began)
+            in_flight.dec()
+            self._counter_of_site_calls(site, service, intent, outcome_class(observed.outcome)).inc()
+            seconds.observe(time.perf_counter() - began)
+
+    # To find a figure by its labels costs as much as all else here; of labels there are as many as there are figures.
+
+    def _find_site_calls(self, site: str, service: str) -> tuple[Gauge, Histogram]:
+        return self.site_calls_in_flight.labels(site), self.site_call_seconds.labels(site, service)
 
 
 def outcome_class(outcome: Outcome | None) -> str:

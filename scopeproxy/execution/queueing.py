@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from scopeproxy.errors import NotYet
 from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.delivery import Travel
+from scopeproxy.execution.envelope import Letter
 from scopeproxy.execution.health import Health
-from scopeproxy.execution.journal import Begun, Journal, owner_of
-from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.execution.journal import About, Begun, Journal, owner_of
 from scopeproxy.execution.runner import Result
+from scopeproxy.execution.spool import Spooled, resent
 from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Held, Unreached
 from scopeproxy.model.topology import Limits
@@ -22,10 +23,12 @@ from scopeproxy.planning.plan import AllOf, Call, Plan, Work
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One client's write, as far as the journal is concerned."""
+    """One client's write, as far as the journal is concerned.  `data`: its body, where that came as a stream and was
+    kept: the client is done with sending."""
 
     begun: Begun | None = None
     down: frozenset[str] = frozenset()
+    data: Spooled | None = None
 
     def instead(self, call: Call) -> Unreached | None:
         """What stands for a site's answer where the call is not made now."""
@@ -54,27 +57,31 @@ class Queueing:
             raise NotYet(
                 f"scope: {', '.join(unasked)} would be asked later what If-Match says nothing of: leave it out"
             )
-        held = isinstance(work.request.body, Held)
-        letters = {call.site: _letter(work, call, found, travel, caller) for call in calls}
         owner = owner_of(caller.user_id, caller.project_id) if caller else ""
         # Who changes one of several replicas changes what the others are lines of.
-        limits, also = self._limits, frozenset(work.replicas.values())
-        begun = await self._journal.begin(
-            letters, work.intent, owner, limits.journal_entries, limits.journal, queues, also
-        )
-        if begun is not None and begun.behind and not held:
-            await self._journal.forget(begun)
-            raise NotYet(
-                f"scope: earlier writes to {work.intent.id} still wait for {', '.join(sorted(begun.behind))}, and "
-                "data that are sent cannot queue behind them yet: send them when `scopeproxy journal list` is empty"
-            )
+        about = About.of(work.request, work.intent, owner, frozenset(work.replicas.values()))
+        data = None
+        if not isinstance(work.request.body, Held):
+            if not queues and not await self._journal.in_the_way(about, [call.site for call in calls]):
+                return Queued()
+            data = await self._journal.keep(work.request.body, self._limits.journal_data)
+            work = replace(work, request=resent(work.request, data))
+        letters = {call.site: _letter(work, call, found, travel, caller) for call in calls}
+        limits = self._limits
+        try:
+            begun = await self._journal.begin(letters, about, limits.journal_entries, limits.journal, queues, data)
+        except BaseException:
+            if data is not None:
+                await self._journal.give_up(data)
+            raise
         down = frozenset(call.site for call in calls if queues and self._health.believed_down(call.site))
         # When all are believed down, all are tried.
-        return Queued(begun, down if len(down) < len(calls) else frozenset())
+        return Queued(begun, down if len(down) < len(calls) else frozenset(), data)
 
     async def end(self, queued: Queued, result: Result) -> None:
         """Settle what came of it, before the client is answered."""
         if queued.begun is None:
+            await self.fail(queued)
             return
         if result.reply is None or not result.reply.ok:
             await self._journal.forget(queued.begun)
@@ -85,6 +92,8 @@ class Queueing:
         """An error of our own: what was done by then has been undone or told."""
         if queued.begun is not None:
             await self._journal.forget(queued.begun)
+        elif queued.data is not None:
+            await self._journal.give_up(queued.data)
 
 
 def _at_all(plan: Plan) -> Sequence[Call]:
@@ -96,11 +105,10 @@ def _at_all(plan: Plan) -> Sequence[Call]:
 
 
 def _letter(work: Work, call: Call, found: Found, travel: Travel, caller: Identity | None) -> Letter:
-    body = work.request.body
     # The site's own condition: what has changed there by then is not changed again.
     request = conditions.for_site(work.request, call.site) or work.request
     return Letter(
-        replace(request, body=body if isinstance(body, Held) else Held()),
+        request,
         str(work.scope),
         (caller.user_id, caller.project_id or "") if caller else ("", ""),
         # When they are needed, some may be forgotten: what was deleted here since.

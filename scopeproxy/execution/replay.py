@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,12 +15,14 @@ from scopeproxy.errors import CallerError, ScopeProxyError, SiteFailure, Unautho
 from scopeproxy.execution.calling import Calling
 from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.delivery import Travel
+from scopeproxy.execution.envelope import Letter
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.journal import Journal
-from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.execution.looking import Looking
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.reading import collect, discard
 from scopeproxy.execution.replicas import Replicas
+from scopeproxy.execution.spool import Spooled
 from scopeproxy.execution.together import together
 from scopeproxy.execution.translating import Asker, Translating
 from scopeproxy.lang.parser import parse
@@ -29,8 +31,8 @@ from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.created import created_id, made_in
 from scopeproxy.planning.intent import Intent, Kind, classify
-from scopeproxy.planning.journal import QUIET, Entry, Next, after, holds_secret, ready, repeatable, tried
-from scopeproxy.planning.lookups import Told, question, reading
+from scopeproxy.planning.journal import QUIET, Entry, Next, after, holds_secret, ready, tried
+from scopeproxy.planning.lookups import Told
 from scopeproxy.planning.plan import Call, Refuse, Work, calls_of
 from scopeproxy.planning.planner import make_plan, narrowed
 from scopeproxy.planning.writes import what_happened
@@ -45,6 +47,9 @@ BATCH = 100
 
 # Of these, how many at once.
 AT_ONCE = 8
+
+# Of data, which may take long, how many at once; and seconds between two looks for what of them nobody needs.
+DATA_AT_ONCE, SWEEP = 2, 60.0
 
 # Bytes of an answer that are looked at, and characters of it that are kept.
 _LIMIT, _TOLD = 1024 * 1024, 500
@@ -70,9 +75,11 @@ class Replay:
         self._journal, self._replicas, self._calling = journal, replicas, calling
         self._translating = translating
         self._health, self._metrics = health, metrics
+        self._looking = Looking(self._call)
         self._now = now
         self._down: set[str] = set()
-        self._busy: set[str] = set()
+        self._busy: set[tuple[str, bool]] = set()
+        self._swept = -SWEEP
         self._shown: set[tuple[str, str]] = set()
 
     async def watch(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -86,24 +93,36 @@ class Replay:
                 await sleep(TICK)
 
     async def due(self) -> list[tuple[Entry, ...]]:
-        """What may be made now, for each site at which nothing is being made and which is not believed down."""
-        entries = await self._journal.entries()
-        self._count(entries)
-        if not entries:
+        """What may be made now, for each site at which nothing is being made and which is not believed down; data by
+        themselves, for nothing else should have to wait until they are there."""
+        await self._sweep()
+        counts = await self._journal.counts()
+        self._count(counts)
+        if not counts:
             return []
         # Whoever leads: what this process has in hand is nobody else's only as long as it says so.
         await self._journal.recover()
         if not await self._journal.leads():
             return []
-        await self._note_returns(entries)
-        waiting = ready(await self._journal.entries(), self._now())
-        sites = dict.fromkeys(one.site for one in waiting)
-        free = [site for site in sites if site not in self._busy and not self._health.believed_down(site)]
-        return [tuple(one for one in waiting if one.site == site)[:BATCH] for site in free]
+        sites = {site for site, _ in counts}
+        await self._note_returns(sites)
+        up = [site for site in sites if not self._health.believed_down(site)]
+        waiting = ready(await self._journal.entries(up), self._now()) if up else ()
+        groups: dict[tuple[str, bool], list[Entry]] = {}
+        for entry in waiting:
+            groups.setdefault((entry.site, entry.kind is Kind.UPLOAD), []).append(entry)
+        return [tuple(group[:BATCH]) for key, group in groups.items() if key not in self._busy]
 
-    async def _note_returns(self, entries: Sequence[Entry]) -> None:
+    async def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._swept + SWEEP:
+            self._swept = now
+            await self._journal.sweep()
+            self._metrics.journal_data.set(await self._journal.data())
+
+    async def _note_returns(self, sites: Collection[str]) -> None:
         """What waited longer and longer for a site need not wait for the next try once the site is back."""
-        down = {site for site in {one.site for one in entries} if self._health.believed_down(site)}
+        down = {site for site in sites if self._health.believed_down(site)}
         back, self._down = self._down - down, down
         if back:
             await self._journal.hurry(back, QUIET)
@@ -111,8 +130,8 @@ class Replay:
     async def replay(self, entries: Sequence[Entry]) -> None:
         """Make these at their one site, some at a time since none of them stands behind another, until the site is gone
         again."""
-        site, waiting = entries[0].site, iter(entries)
-        self._busy.add(site)
+        site, data, waiting = entries[0].site, entries[0].kind is Kind.UPLOAD, iter(entries)
+        self._busy.add((site, data))
 
         async def some() -> None:
             for entry in waiting:
@@ -120,12 +139,12 @@ class Replay:
                     await self._replay(entry)
 
         try:
-            await together(some() for _ in range(AT_ONCE))
+            await together(some() for _ in range(DATA_AT_ONCE if data else AT_ONCE))
         except SiteFailure as failure:
             # The ledger: what was being made is looked for when it works again.
             logger.warning("journal: %s: %s", site, failure)
         finally:
-            self._busy.discard(site)
+            self._busy.discard((site, data))
 
     async def _replay(self, entry: Entry) -> None:
         taken = await self._journal.take(entry)
@@ -148,18 +167,19 @@ class Replay:
             await self._stopped(entry, str(ready))
             return
         letter, intent = replace(letter, request=ready), classify(ready)
-        request = ready
-        if entry.unsure and not repeatable(entry, request):
-            if entry.kind is not Kind.CREATE:
-                await self._stopped(entry, "it may have happened, and doing it twice may not be the same")
-                return
-            if not await self._is_missing(entry, letter, intent, known):
-                return
-        outcome = await self._call(entry.site, request, letter, intent)
+        data = ready.body if isinstance(ready.body, Spooled) else None
+        if data is not None and not data.is_there:
+            await self._stopped(entry, f"its data are not at {data.path}: is proxy.spool another directory now?")
+            return
+        if entry.unsure and not await self._is_missing(entry, letter, intent, known):
+            return
+        outcome = await self._call(entry.site, ready, letter, intent)
         what = after(entry, outcome)
-        if what is Next.DONE:
-            id_ = created_id(outcome, request, intent) if isinstance(outcome, Reply) else None
-            await self._done(entry, known, request, intent, id_)
+        if data is not None and data.damaged:
+            await self._stopped(entry, data.damaged)
+        elif what is Next.DONE:
+            id_ = created_id(outcome, ready, intent) if isinstance(outcome, Reply) else None
+            await self._taken_in(entry, known, letter, intent, id_, outcome)
         elif what is Next.CONFLICT:
             await self._stopped(entry, _told(outcome))
         else:
@@ -198,23 +218,32 @@ class Replay:
         return await self._call(call.site, request, letter, classify(request))
 
     async def _is_missing(self, entry: Entry, letter: Letter, intent: Intent, known: Mapping[str, str]) -> bool:
-        """Whether a create that may have happened did not; where it did, or nobody can tell, all is done here."""
-        asked = question(letter.request, intent)
-        if asked is None:
-            await self._stopped(entry, "it may have happened, and nothing in it would tell it again")
-            return False
-        outcome = await self._call(entry.site, asked, letter, classify(asked))
-        if isinstance(outcome, Unreached):
-            await self._later(entry, Next.AGAIN, outcome)
-            return False
-        seen = reading(outcome, asked, letter.request, intent, entry.made)
+        """Whether what may have happened did not; where it did, or nobody can tell, all is done here."""
+        seen, outcome = await self._looking.look(entry, letter, intent)
         if seen.told is Told.THERE:
-            await self._done(entry, known, letter.request, intent, seen.id)
+            await self._taken_in(entry, known, letter, intent, seen.id, outcome)
         elif seen.told is Told.UNCERTAIN:
-            await self._stopped(entry, f"it may have happened: {seen.why}")
-        elif seen.told is Told.NOTHING:
-            await self._later(entry, Next.LOGIN if outcome.status == 401 else Next.AGAIN, outcome)
+            await self._stopped(entry, seen.why)
+        elif seen.told is Told.NOTHING and outcome is not None:
+            signed_out = isinstance(outcome, Reply) and outcome.status == 401
+            await self._later(entry, Next.LOGIN if signed_out else Next.AGAIN, outcome)
         return seen.told is Told.MISSING
+
+    async def _taken_in(
+        self,
+        entry: Entry,
+        known: Mapping[str, str],
+        letter: Letter,
+        intent: Intent,
+        id_: str | None,
+        outcome: Outcome | None,
+    ) -> None:
+        """The site has done it; if data came with it, they are compared."""
+        differs = await self._looking.difference(entry, letter, intent, outcome) if outcome is not None else ""
+        if differs:
+            await self._stopped(replace(entry, unsure=True), f"it has other data than were sent: {differs}")
+        else:
+            await self._done(entry, known, letter.request, intent, id_)
 
     async def _call(self, site: str, request: Request, letter: Letter, intent: Intent) -> Outcome:
         total = self._topology.sites[self._here].proxy.timeouts.total
@@ -269,10 +298,7 @@ class Replay:
         again = tried(entry, what, self._now(), random.random())  # noqa: S311 - spreads tries, guards nothing
         await self._journal.give_back(again, _told(outcome))
 
-    def _count(self, entries: Sequence[Entry]) -> None:
-        counts = {(one.site, one.state.value): 0 for one in entries}
-        for one in entries:
-            counts[one.site, one.state.value] += 1
+    def _count(self, counts: Mapping[tuple[str, str], int]) -> None:
         for site, state in self._shown - counts.keys():
             self._metrics.journal_entries.labels(site, state).set(0)
         for (site, state), count in counts.items():

@@ -58,11 +58,10 @@ class Replicas:
         """Those of the ids that are members of a set, each with all members of it by site.
 
         An id that stands for different things at different sites (the 1 of nova's aggregates) is that of the first of
-        `sites` which has it in a set, and is left out where none does.
+        `sites` which has it in a set, and is left out where none does.  Of a service that has no sets, the ids are not
+        even looked at.
         """
-        wanted = tuple(ids)
-        known = partial(rows.of, service, collection, wanted, sites=tuple(sites))
-        return await self._ledger.read(known) if wanted else {}
+        return await self._ledger.read(partial(rows.of, service, collection, ids, sites=tuple(sites)))
 
     async def kin(self, services: Iterable[str], ids: Iterable[str]) -> Kin:
         """Of each id that is a replica of one of these services, the sets that it is a member of."""

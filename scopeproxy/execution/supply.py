@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from scopeproxy.execution.bodies import Kept, hold
+from scopeproxy.execution.reading import collect, within
 from scopeproxy.execution.splitting import Split
+from scopeproxy.execution.spool import Spooled, resent
 from scopeproxy.model.messages import Body, Held, Outcome, Request, Unreached
 from scopeproxy.model.topology import ProxySettings
 from scopeproxy.planning.plan import Call, Plan, Refuse, goes_everywhere, sites_in, spreads
@@ -21,8 +23,10 @@ Make = Callable[[Call], Awaitable[Outcome]]
 class Supply:
     """Gives each call of a plan its body; `close` when all are answered.  None: calls have theirs already."""
 
-    def __init__(self, body: Body | None, split: Split | None = None, limit: int = 0) -> None:
-        self._body, self._split, self._limit = body, split, limit
+    def __init__(
+        self, body: Body | None, split: Split | None = None, limit: int = 0, patience: float | None = None
+    ) -> None:
+        self._body, self._split, self._limit, self._patience = body, split, limit, patience
 
     async def send(self, call: Call, make: Make) -> Outcome:
         """Make a call, with the body."""
@@ -30,6 +34,10 @@ class Supply:
             return await self._split.send(call.site, lambda body: make(_with(call, body)), self._limit)
         if self._body is None:
             return await make(call)
+        if isinstance(self._body, Spooled):
+            outcome = await make(replace(call, request=resent(call.request, self._body)))
+            # Sending it may have taken longer than a call may take.
+            return await collect(outcome, self._limit, within(self._patience))
         if not self._body.replayable:
             return Unreached(call.site, False, "the body was sent to another site and not kept", asked=False)
         return await make(_with(call, self._body))
@@ -51,9 +59,14 @@ class Supply:
                 kept.close()
 
 
-async def supply(request: Request, plan: Plan, settings: ProxySettings) -> Supply:
-    """The body as often as the plan may need it.  Raises TooLarge where it would have to be held and is too large."""
+async def supply(request: Request, plan: Plan, settings: ProxySettings, kept: Spooled | None = None) -> Supply:
+    """The body as often as the plan may need it; `kept`: all of it, where the journal has taken it already.
+
+    Raises TooLarge where it would have to be held and is too large.
+    """
     body, limits = request.body, settings.limits
+    if kept is not None:
+        return Supply(kept, None, limits.merged_body, settings.timeouts.answer)
     if isinstance(body, Held) or isinstance(plan, Call | Refuse):
         return Supply(None)
     if goes_everywhere(plan):

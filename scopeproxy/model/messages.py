@@ -5,11 +5,12 @@ A body is bytes already held, followed by what is still to come.  No socket and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
+
+from scopeproxy.model.documents import parsed, written
 
 Header = tuple[str, str]
 Headers = tuple[Header, ...]
@@ -166,18 +167,6 @@ class Unreached:
 Outcome = Reply | Unreached
 
 
-def parsed(data: bytes) -> Any:
-    """What a JSON text says; None when it is none.  `NaN` and `Infinity`, which Python would read, are no JSON."""
-    try:
-        return json.loads(data, parse_constant=_no_json)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _no_json(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
-
-
 def json_reply(site: str, status: int, value: Mapping[str, Any] | list[Any], headers: Headers = ()) -> Reply:
     """A reply that we make ourselves."""
-    return Reply(site, status, (("Content-Type", "application/json"), *headers), json.dumps(value).encode())
+    return Reply(site, status, (("Content-Type", "application/json"), *headers), written(value))

@@ -87,7 +87,8 @@ class Limits:
     """`header`: bytes of a request's head; `buffered_body`: bytes of a body kept in memory; `spooled_body`: bytes kept
     on disk for a second try; `merged_body`: bytes of one site's answer that a merge holds; `fan_out`: sites of one
     call; `connections`: clients at a time, on all fronts; `site_connections`: ours, to each address of a site;
-    `journal`, `journal_entries`: bytes of, and how many writes, that wait for sites."""
+    `journal`, `journal_entries`: bytes of, and how many writes, that wait for sites; `journal_data`: bytes of data that
+    wait for them."""
 
     header: int = 64 * 1024
     buffered_body: int = 1024 * 1024
@@ -98,6 +99,7 @@ class Limits:
     site_connections: int = 1024
     journal: int = 64 * 1024 * 1024
     journal_entries: int = 10_000
+    journal_data: int = 10 * 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class ProxySettings:
     """
 
     state: str = field(default="sqlite:////var/lib/scopeproxy/{site}.db", repr=False)
+    spool: str | None = None
     key: str | None = None
     peer_key: str | None = None
     peer_keys: Mapping[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Any
 
 from scopeproxy.lang.scope import At, Location, Or, any_of, sites_of
 from scopeproxy.model.messages import Reply
+from scopeproxy.planning.lists import contents
 
 _REMEMBERED = 100_000
 
@@ -23,9 +24,16 @@ class Affinity:
 
     def learn(self, project: str, service: str, reply: Reply) -> None:
         """Note the ids in an answer that came from one site."""
+        here = frozenset((reply.site,))
         for id_ in ids_in(reply):
             key = (project, service, id_)
-            self._seen[key] = self._seen.pop(key, frozenset()) | {reply.site}
+            known = self._seen.get(key)
+            if known is None:
+                self._seen[key] = here
+                continue
+            self._seen.move_to_end(key)
+            if not here <= known:
+                self._seen[key] = known | here
         while len(self._seen) > self._remembered:
             self._seen.popitem(last=False)
 
@@ -42,7 +50,7 @@ class Affinity:
 
 def ids_in(reply: Reply) -> tuple[str, ...]:
     """The ids of the resources in an answer: of one, bare or in its envelope, or of the items of a list."""
-    return tuple(_ids(reply.json)) if reply.ok else ()
+    return tuple(_ids(contents(reply))) if reply.ok else ()
 
 
 def _ids(value: Any) -> Iterator[str]:

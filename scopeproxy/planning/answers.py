@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scopeproxy.errors import SiteFailure
+from scopeproxy.model.documents import written
 from scopeproxy.model.messages import Outcome, Reply, Request, without
 from scopeproxy.planning.intent import Intent
 from scopeproxy.planning.items import Sets
@@ -78,6 +78,6 @@ def _told(sites: Mapping[str, str]) -> str:
 
 def with_document(reply: Reply, document: Any) -> Reply:
     """The reply with a body that we made."""
-    body = json.dumps(document).encode()
+    body = written(document)
     headers = (*without(reply.headers, *_OF_ONE_BODY), ("Content-Length", str(len(body))))
     return replace(reply, headers=headers, body=body, rest=None)

@@ -58,6 +58,11 @@ def tagged(reply: Reply, outcomes: Sequence[Outcome]) -> Reply:
     return replace(reply, headers=without(reply.headers, "ETag")) if reply.header("ETag") else reply
 
 
+def has_any(request: Request) -> bool:
+    """Whether a request has conditions, or asks for a part: most have none, and each site is sent them as they are."""
+    return any(request.header(name) is not None for name in OF_ONE_ANSWER)
+
+
 def check(request: Request, always: Collection[str]) -> None:
     """Refuse a write at several sites whose conditions cannot be told to each of them, before anything is sent.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -162,6 +162,17 @@ _NO_FILTERS = _PAGING | {"fields", "with_count", "deleted", "all_tenants", "all_
 
 def classify(request: Request) -> Intent:
     """What this request does."""
+    intent = _of_target(request.service, request.method, request.target)
+    upgraded = (request.header("Upgrade") or "").lower() == "websocket"
+    if upgraded or (intent.kind is Kind.ACTION and _asks_for_console(request)):
+        return replace(intent, kind=Kind.CONSOLE, filtered=False, paged=False)
+    return intent
+
+
+# Asked for several times of one call, and again for each of the sites that it goes to.
+@lru_cache(maxsize=256)
+def _of_target(service: str, method: str, target: str) -> Intent:
+    request = Request(service, method, target)
     parts = parts_of(request)
     keys = {key for key, _ in request.query}
     listed = Kind.LIST is (kind := _kind(request, parts))
@@ -177,13 +188,11 @@ def classify(request: Request) -> Intent:
 
 
 def _kind(request: Request, parts: Parts) -> Kind:
-    if (request.header("Upgrade") or "").lower() == "websocket":
-        return Kind.CONSOLE
     if request.method in ("GET", "HEAD", "OPTIONS") and is_discovery(request.service, request.path):
         return Kind.DISCOVERY
     for pattern, kind in _rows(request.service, request.method):
         if _fits(parts, pattern):
-            return Kind.CONSOLE if kind is Kind.ACTION and _asks_for_console(request) else kind
+            return kind
     return _general(request.method, parts)
 
 

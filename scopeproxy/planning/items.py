@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -74,29 +74,29 @@ Sets = Mapping[str, Mapping[str, str]]
 NO_SETS: Sets = MappingProxyType({})
 
 
-def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[Any, str], Iterator[object]]:
+def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[Any, str], Sequence[object]]:
     """The keys of a site's item, for this request: items of two sites that have one in common are the same."""
     natural = natural_key(request, intent)
     wrapped = _is_wrapped(request, intent)
     ours = request.service in SERVICES
 
-    def keys(item: Any, site: str) -> Iterator[object]:
+    def keys(item: Any, site: str) -> Sequence[object]:
         bare = _unwrapped(item) if wrapped else item
         if not isinstance(bare, dict):
             # An application of one's own may well list the same number twice.
-            if ours:
-                yield ("value", repr(bare))
-            return
+            return [("value", repr(bare))] if ours else []
+        found: list[object] = []
         id_ = bare.get("id") or bare.get("uuid")
         # Nova counts its aggregates, and in old versions hosts and services, at each site: 1 here is not 1 there. Other
         # ids of keystone are as good as a UUID: those of regions are names, those of a directory's users are hashes.
         if id_ is not None and (_UUID.match(str(id_)) or (request.service == "identity" and natural is None)):
-            yield ("id", str(id_))
+            found.append(("id", str(id_)))
         if natural is not None and (name := natural(bare)) not in (None, ""):
-            yield ("name", repr(name))
-        members = sets.get(str(id_), {})
-        if members.get(site) == str(id_):
-            yield ("set", tuple(sorted(members.items())))
+            found.append(("name", repr(name)))
+        members = sets.get(str(id_)) if sets else None
+        if members is not None and members.get(site) == str(id_):
+            found.append(("set", tuple(sorted(members.items()))))
+        return found
 
     return keys
 
@@ -111,14 +111,19 @@ def _unwrapped(item: Any) -> Any:
     return inner if isinstance(inner, dict) else item
 
 
-def marked(item: Any, site: str, request: Request, intent: Intent) -> Any:
-    """The item with its site told; what is no object stays as it is."""
-    if not isinstance(item, dict):
-        return item
-    bare = _unwrapped(item) if _is_wrapped(request, intent) else item
-    if bare is not item:
-        return {key: {**bare, "scope_site": site} for key in item}
-    return {**item, "scope_site": site}
+def site_teller(request: Request, intent: Intent) -> Callable[[Any, str], Any]:
+    """What makes of an item the item with its site told; what is no object stays as it is."""
+    wrapped = _is_wrapped(request, intent)
+
+    def marked(item: Any, site: str) -> Any:
+        if not isinstance(item, dict):
+            return item
+        bare = _unwrapped(item) if wrapped else item
+        if bare is not item:
+            return {key: {**bare, "scope_site": site} for key in item}
+        return {**item, "scope_site": site}
+
+    return marked
 
 
 def natural_key(request: Request, intent: Intent) -> Natural | None:

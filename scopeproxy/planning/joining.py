@@ -5,7 +5,7 @@ What a list looks like is in lists.py, its items in items.py, how far it was tol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from scopeproxy.errors import CallerError, NotYet, SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
 from scopeproxy.planning.intent import Intent
-from scopeproxy.planning.items import is_whole, item_id, marked, same
+from scopeproxy.planning.items import is_whole, item_id, same, site_teller
 from scopeproxy.planning.lists import Listing, contents, envelope, flaw, has_link, linked, listing
 from scopeproxy.planning.paging import Part, Position, Turn, Turned, at, beyond, page, sliced
 from scopeproxy.planning.sorting import interleaved, order
@@ -54,12 +54,12 @@ def how_many(reply: Reply, intent: Intent) -> int:
     return len(found.items) if found else 0
 
 
-def ids_listed(outcomes: Sequence[Outcome], intent: Intent) -> tuple[str, ...]:
-    """The ids of the items in the lists of several sites."""
+def ids_listed(outcomes: Sequence[Outcome], intent: Intent) -> Iterator[str]:
+    """The ids of the items in the lists of several sites, some of them twice."""
     lists = (_listed(one, intent) for one in outcomes if isinstance(one, Reply) and one.ok)
     items = (item for one in lists if one is not None for item in one.items)
     ids = (item.get("id") or item.get("uuid") for item in items if isinstance(item, dict))
-    return tuple(dict.fromkeys(str(id_) for id_ in ids if id_))
+    return (str(id_) for id_ in ids if id_)
 
 
 def _listed(reply: Reply, intent: Intent) -> Listing | None:
@@ -117,7 +117,8 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
         lambda site, item: any(owners[key] != site for key in keys(item, site)),
     )
     missing = {**{one.site: "failed on an earlier page" for one in turn.positions if one.lost}, **missing}
-    items = [marked(item, site, answers.request, answers.intent) for site, item in made.items]
+    mark = site_teller(answers.request, answers.intent)
+    items = [mark(item, site) for site, item in made.items]
     document = _linked(answers, turn, listings, envelope(listings, items, counted=True), items if made.more else ())
     merged = complete(answers, with_document(first, document), missing)
     last = items and id_of(items[0] if paging.backwards else items[-1])
@@ -182,15 +183,16 @@ def _common_key(listings: Sequence[Listing], wanted: str) -> str | None:
 
 def _each_once(listings: Sequence[Listing], answers: Answers) -> list[list[Any]]:
     """Each site's items, less those that an earlier site has as well."""
-    keys = same(answers.request, answers.intent, answers.sets)
+    keys, mark = same(answers.request, answers.intent, answers.sets), site_teller(answers.request, answers.intent)
     items: dict[str, list[Any]] = {}
     owners: dict[object, str] = {}
     for one in listings:
+        of_site = items.setdefault(one.site, [])
         for item in one.items:
             # Only another site's item can be the same: two of one name at one site are two.
-            if {owners.setdefault(key, one.site) for key in keys(item, one.site)} <= {one.site}:
-                shown = marked(item, one.site, answers.request, answers.intent)
-                items.setdefault(one.site, []).append(shown)
+            others = [key for key in keys(item, one.site) if owners.setdefault(key, one.site) != one.site]
+            if not others:
+                of_site.append(mark(item, one.site))
     return list(items.values())
 
 

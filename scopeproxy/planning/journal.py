@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
@@ -122,14 +122,6 @@ def stands_behind(later: Entry, earlier: Entry) -> bool:
     return not (earlier.touches.isdisjoint(later.mentions) and later.touches.isdisjoint(earlier.mentions))
 
 
-def held(entries: Iterable[Entry], site: str, touches: frozenset[str], mentions: frozenset[str]) -> bool:
-    """Whether a new write at a site must queue, though it may be reachable: the line is not empty."""
-    return any(
-        entry.site == site and not (entry.touches.isdisjoint(mentions) and touches.isdisjoint(entry.mentions))
-        for entry in entries
-    )
-
-
 def ready(entries: Sequence[Entry], now: float) -> tuple[Entry, ...]:
     """The entries that may be made now, in their order: nothing they stand behind is left, and their time has come."""
     found, touches, mentions = [], dict[str, set[str]](), dict[str, set[str]]()
@@ -228,4 +220,5 @@ def tried(entry: Entry, what: Next, now: float, chance: float) -> Entry:
 
 def repeatable(entry: Entry, request: Request) -> bool:
     """Whether what may have happened may be done again without looking: it says what is to be, not what to add."""
-    return entry.kind is Kind.DELETE or (entry.kind is Kind.UPDATE and request.method in ("PUT", "PATCH"))
+    kinds = (Kind.UPDATE, Kind.UPLOAD) if request.service == "object-store" else (Kind.UPDATE,)
+    return entry.kind is Kind.DELETE or (entry.kind in kinds and request.method in ("PUT", "PATCH"))

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from scopeproxy.model.messages import Reply, Request, parsed
+from scopeproxy.model.documents import parsed
+from scopeproxy.model.messages import Reply, Request
 
 Document = Any
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;]+)*)")
 # Bytes that a compressed answer may unfold to: a bomb of some KiB would hold up all calls, and fill the memory.
 DECODED = 8 * 1024 * 1024
 _COUNTS = ("count", "total", "total_count")
-_LINKS = re.compile(r"(.+_)?links\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def listing(site: str, document: Document, collection: str) -> Listing | None:
         return None
     arrays = [key for key, value in document.items() if isinstance(value, list)]
     named = [key for key in arrays if key == collection.removeprefix("os-")]
-    found = named or [key for key in arrays if not _LINKS.match(key)]
+    found = named or [key for key in arrays if not _holds_links(key)]
     return Listing(site, document, found[0], document[found[0]]) if len(found) == 1 else None
 
 
@@ -167,13 +167,17 @@ def _links(reply: Reply, rel: str) -> Iterator[str | None]:
     if isinstance(document, dict):
         yield _text(document.get(rel))
         for key, value in document.items():
-            if _LINKS.match(key) and isinstance(value, list):
+            if isinstance(value, list) and _holds_links(key):
                 yield from (_text(one.get("href")) for one in value if isinstance(one, dict) and one.get("rel") == rel)
             elif key == "links" and isinstance(value, dict):
                 yield _text(value.get(rel))
     for name, value in reply.headers:
         if name.lower() == "link":
             yield from (target for target, rest in _LINK.findall(value) if re.search(rf'\brel="?{rel}"?', rest))
+
+
+def _holds_links(key: str) -> bool:
+    return key == "links" or key.endswith("_links")
 
 
 def _text(value: Any) -> str | None:

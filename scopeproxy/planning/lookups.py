@@ -1,4 +1,4 @@
-"""Whether a create that may have happened did: how to ask the site, and what its answer tells.
+"""Whether a create, or an upload, that may have happened did: how to ask the site, and what its answer tells.
 
 Who repeats a create that happened leaves two servers and one bill; who takes another's for ours changes what is not
 ours.  So what is not certain is Told.UNCERTAIN, and a person looks.
@@ -35,7 +35,10 @@ DETAILED = frozenset(
 )  # fmt: skip
 
 # What told of the body of the create, and on what condition it was to be made.
-_BODY_HEADERS = ("Content-Type", "Content-Length", "Transfer-Encoding", "Expect", "If-Match", "If-None-Match")
+_BODY_HEADERS = (
+    *("Content-Type", "Content-Length", "Content-MD5", "Content-Encoding", "Transfer-Encoding", "Expect"),
+    *("If-Match", "If-None-Match", "X-OpenStack-Image-Size"),
+)
 
 # Seconds by which the clocks of two sites may differ: as signatures allow.
 SKEW = 180.0
@@ -93,6 +96,35 @@ def reading(reply: Reply, asked: Request, request: Request, intent: Intent, made
     if len(alike) > 1 or not _text(alike[0].get("id")):
         return Seen(Told.UNCERTAIN, why=f"{len(alike)} there are as it would be")
     return Seen(Told.THERE, _text(alike[0]["id"]))
+
+
+# What the state of an image tells of data that may have been sent to it.
+_STATES = {
+    "queued": Seen(Told.MISSING),
+    "active": Seen(Told.THERE),
+    "deactivated": Seen(Told.THERE),
+    "saving": Seen(Told.NOTHING),
+    "importing": Seen(Told.NOTHING),
+}
+
+
+def data_question(upload: Request) -> Request | None:
+    """The call that asks a site what it has of data; None where nobody could tell."""
+    path, _, beneath = upload.path.rstrip("/").rpartition("/")
+    if upload.service != "image" or beneath not in ("file", "stage"):
+        return None
+    return Request(upload.service, "GET", path, upload.without(*_BODY_HEADERS).headers, NOTHING)
+
+
+def data_reading(reply: Reply) -> Seen:
+    """What the answer tells.  Of an image that is not there, the upload itself will say so."""
+    if reply.status == 404:
+        return Seen(Told.MISSING)
+    image = reply.json
+    if not reply.ok or not isinstance(image, dict):
+        return Seen(Told.NOTHING)
+    state = str(image.get("status"))
+    return _STATES.get(state) or Seen(Told.UNCERTAIN, why=f"the image is {state} there")
 
 
 def _one(reply: Reply, id_: str, wanted: Mapping[str, Any]) -> Seen:

@@ -18,7 +18,7 @@ from scopeproxy.planning.paging import Position, at, bare_target, left
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
 from scopeproxy.planning.references import foreign_references
 from scopeproxy.planning.rules import narrow_substrates, refuse, spread
-from scopeproxy.planning.translations import translated
+from scopeproxy.planning.translations import Place, places, translated
 from scopeproxy.planning.versions import Known, nothing_known, refuse_strangers
 
 MAX_HOPS = 8
@@ -74,8 +74,6 @@ def _all_at_once(location: Location) -> bool:
 
 def _check_queueable(work: Work) -> None:
     """Raise NotYet for a write that the journal cannot hold for a site yet."""
-    if work.intent.kind is Kind.UPLOAD:
-        raise NotYet("scope: on-partial=queue is not built yet for data that are sent: use keep")
     if not _all_at_once(where(work)):
         raise NotYet(
             f"scope: on-partial=queue is not built yet for alternatives, as in {where(work)}: "
@@ -84,12 +82,14 @@ def _check_queueable(work: Work) -> None:
 
 
 def _plan(work: Work, topology: Topology, own_ids: frozenset[str]) -> Plan:
+    # The ids in it are the same for all sites; what they mean at each is not.
+    call = partial(_call, work, topology, own_ids, places(work.request, work.intent))
     if work.turn is not None and work.turn.positions:
-        return AllOf(tuple(_call(work, topology, own_ids, one.site) for one in left(work.turn)))
+        return AllOf(tuple(call(one.site) for one in left(work.turn)))
     location = where(work)
     if work.intent.kind is Kind.DISCOVERY and work.request.service in NEGOTIATED:
         location = all_of(At(site) for site in sites_of(location))
-    return _tree(location, partial(_call, work, topology, own_ids))
+    return _tree(location, call)
 
 
 def _tree(location: Location, call: Callable[[str], Call]) -> Plan:
@@ -104,9 +104,9 @@ def _tree(location: Location, call: Callable[[str], Call]) -> Plan:
             raise AssertionError("selectors are expanded at the entry, before planning")
 
 
-def _call(work: Work, topology: Topology, own_ids: frozenset[str], site: str) -> Call:
+def _call(work: Work, topology: Topology, own_ids: frozenset[str], there: tuple[Place, ...], site: str) -> Call:
     known = work.translations.get(site, {})
-    foreign = foreign_references(work.request, work.scope, work.entry, site, own_ids)
+    foreign = foreign_references(work.request, work.scope, work.entry, site, own_ids, there)
     missing = tuple(one for one in foreign if one.key not in known)
     request = translated(_turned(work, site), work.intent, known)
     return Call(site, request, narrowed(work.scope, work.request.service, site, topology), missing)

@@ -41,9 +41,15 @@ class Reference:
 
 
 def foreign_references(
-    request: Request, scope: Scope, entry: str, site: str, own_ids: frozenset[str] = frozenset()
+    request: Request,
+    scope: Scope,
+    entry: str,
+    site: str,
+    own_ids: frozenset[str] = frozenset(),
+    there: tuple[Place, ...] | None = None,
 ) -> tuple[Reference, ...]:
-    """The references in this call which mean nothing at `site`: they were looked up elsewhere.  `scope` is expanded."""
+    """The references in this call which mean nothing at `site`: they were looked up elsewhere.  `scope` is expanded;
+    `there`: the ids that stand in it, where they were looked for already."""
     intent = classify(request)
     found = [
         Reference(
@@ -55,7 +61,7 @@ def foreign_references(
             required=_required(place, scope, intent),
             maybe=place.field.rpartition(".")[2] in MAYBE,
         )
-        for place in places(request, intent)
+        for place in (places(request, intent) if there is None else there)
         if not place.itself
         and place.value not in own_ids
         and (known_at := _known_only_at(place, request.service, intent, scope, entry, site))

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scopeproxy.edges.admin import Admin
 from scopeproxy.errors import ConfigurationError
-from scopeproxy.execution.ledger_journal import Letter
+from scopeproxy.execution.envelope import Letter
+from scopeproxy.execution.journal import About
 from scopeproxy.execution.metrics import DOCUMENTED
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.planning.intent import classify
@@ -126,7 +127,7 @@ async def test_what_waits_for_a_site_is_told_without_what_it_says(operator, site
     assert await operator.look("/v1/journal") == (200, {"entries": []})
     request = Request("docs", "POST", "/things", (("Authorization", "hush"),), Held(b"hush"))
     letters = {"Corte": Letter(request, "")}
-    await sites.lasting.journal.begin(letters, classify(request), "", 10, 10_000, True)
+    await sites.lasting.journal.begin(letters, About.of(request, classify(request), ""), 10, 10_000, True)
     status, told = await operator.look("/v1/journal")
     assert status == 200
     assert [(one["site"], one["state"], one["path"]) for one in told["entries"]] == [("Corte", "sending", "/things")]

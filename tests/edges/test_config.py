@@ -85,6 +85,7 @@ scopes:
 network_constraints: [{src: Paris, dst: Corte, delay: 15ms, rate: 1Gbit, loss: 1%, symmetric: false}]
 proxy:
   state: "sqlite:///state/{site}.db?timeout=3"
+  spool: "{site}.data"
   key: "{site}.key"
   peer_key: /run/peer.key
   peer_keys: {Corte: corte.key}
@@ -93,7 +94,7 @@ proxy:
   partial: queue
   timeouts: {connect: 500ms}
   limits: {header: 8KiB, buffered_body: 2MiB, spooled_body: 1GiB, merged_body: 3MiB, fan_out: 3, connections: 10,
-           site_connections: 9}
+           site_connections: 9, journal_data: 2GiB}
   quota_moves_on: true
   tokens: [home, account]
   validated_within: 0
@@ -120,6 +121,7 @@ def test_every_key_is_read() -> None:
     paris = topology.sites["Paris"].proxy
     assert paris.state == "sqlite:////etc/scopeproxy/state/Paris.db?timeout=3"
     assert (paris.key, paris.peer_key) == ("/etc/scopeproxy/Paris.key", "/run/peer.key")
+    assert (paris.spool, paris.limits.journal_data) == ("/etc/scopeproxy/Paris.data", 2 << 30)
     assert paris.peer_keys == {"Corte": "/etc/scopeproxy/corte.key"}
     assert (paris.catalog, paris.partial, paris.quota_moves_on) == ("keep", "queue", True)
     assert (paris.limits.header, paris.limits.buffered_body, paris.limits.spooled_body) == (8192, 2 << 20, 1 << 30)

@@ -30,6 +30,7 @@ def test_the_own_key_for_one_peer_goes_before_the_one_for_all() -> None:
 
 
 def test_the_site_stands_quoted_in_state_and_key() -> None:
-    found = settings("São Tomé/1", {}, {"state": "db://h/{site}", "key": "/k/{site}"})
+    found = settings("São Tomé/1", {}, {"state": "db://h/{site}", "key": "/k/{site}", "spool": "/s/{site}"})
     assert found.state == "db://h/S%C3%A3o%20Tom%C3%A9%2F1"
     assert found.key == "/k/S%C3%A3o%20Tom%C3%A9%2F1"
+    assert found.spool == "/s/S%C3%A3o%20Tom%C3%A9%2F1"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scopeproxy.edges.keys import password_at, peer_key, secret_at, site_key
+from scopeproxy.edges.keys import password_at, peer_key, secret_at, site_key, spool_of
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.model.topology import Address, Endpoint, ProxySettings, Site, Topology, Url
 
@@ -106,6 +106,14 @@ def test_the_sites_key_is_made_beside_its_state(tmp_path: Path) -> None:
     key = site_key(ProxySettings(state=f"sqlite:///{tmp_path}/Paris.db?timeout=3"))
     assert secret_at(tmp_path / "Paris.db.key") == key
     assert site_key(ProxySettings(state=f"sqlite+aiosqlite:///{tmp_path}/Paris.db")) == key
+
+
+def test_data_wait_beside_the_state_or_where_they_are_told_to() -> None:
+    assert spool_of(ProxySettings(state="sqlite:////s/Paris.db?timeout=3")) == "/s/Paris.db.spool"
+    assert spool_of(ProxySettings(state="sqlite:////s/Paris.db", spool="/data")) == "/data"
+    assert spool_of(ProxySettings(state="mysql+pymysql://u:p@db/x", spool="/data")) == "/data"
+    assert spool_of(ProxySettings(state="mysql+pymysql://u:p@db/x")) is None
+    assert spool_of(ProxySettings(state="sqlite://")) is None
 
 
 def test_a_state_in_memory_has_a_passing_key() -> None:

@@ -10,9 +10,9 @@ import pytest
 from scopeproxy.edges.cli import main
 from scopeproxy.edges.config import load, own_site
 from scopeproxy.edges.keys import site_key
-from scopeproxy.execution.journal import Journal
+from scopeproxy.execution.envelope import Letter
+from scopeproxy.execution.journal import About, Journal
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.ledger_journal import Letter
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Reply, Request, Unreached
 from scopeproxy.planning.intent import classify
@@ -38,7 +38,7 @@ def written(path):
         for name in ("a", "b"):
             request = Request("docs", "POST", f"/{name}s?secret={SECRET}", (), Held(SECRET.encode()))
             letters = {site: Letter(request, "", token=Token(SECRET)) for site in ("Paris", "Corte")}
-            begun = await journal.begin(letters, classify(request), "u:p", 10, 10_000, True)
+            begun = await journal.begin(letters, About.of(request, classify(request), "u:p"), 10, 10_000, True)
             queued = Unreached("Corte", False, "connection refused", queued=True)
             await journal.settle(begun, [Reply("Paris", 201), queued], {"Paris": f"{name}-1"})
         await ledger.close()

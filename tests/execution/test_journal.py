@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.envelope import Letter
 from scopeproxy.execution.health import Health
-from scopeproxy.execution.journal import Journal, owner_of
+from scopeproxy.execution.journal import About, Journal, owner_of
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.ledger_journal import Letter
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.replay import Replay
 from scopeproxy.model.identity import Identity, Login, SiteToken, Token
@@ -50,7 +50,7 @@ def journal(ledger, clock):
 
 async def begin(journal, request=CREATE, everywhere=True, most=10, sites=("Paris", "Corte")):
     letters = {site: Letter(request, "", token=Token("t")) for site in sites}
-    return await journal.begin(letters, classify(request), "u:p", most, 10_000, everywhere)
+    return await journal.begin(letters, About.of(request, classify(request), "u:p"), most, 10_000, everywhere)
 
 
 def on(id_, method="DELETE"):
@@ -111,6 +111,36 @@ async def test_a_delete_cancels_its_create(journal):
 async def test_a_write_that_failed_as_a_whole_is_forgotten(journal):
     await journal.forget(await begin(journal))
     assert await states(journal) == []
+
+
+class Flaky:
+    """A ledger that fails when it is told to."""
+
+    def __init__(self, ledger):
+        self._ledger, self.fails = ledger, False
+        self.read = ledger.read
+
+    async def write(self, work, durable=False):
+        if self.fails:
+            raise SiteFailure("the ledger of this site does not work", 503)
+        return await self._ledger.write(work, durable)
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_what_became_of_a_write_is_told_to_the_ledger_when_that_works_again(ledger, clock, done):
+    flaky = Flaky(ledger)
+    journal = Journal(flaky, b"k" * 32, clock=clock)
+    begun = await begin(journal)
+    flaky.fails = True
+    with pytest.raises(SiteFailure):
+        await (journal.settle(begun, [PARIS, QUEUED], {"Paris": "p"}) if done else journal.forget(begun))
+    with pytest.raises(SiteFailure):
+        await journal.recover()
+    flaky.fails = False
+    # Until then nobody may make it: its client was told, or is about to be, what became of it.
+    assert {state for _, state, _ in await states(journal)} == {State.SENDING}
+    await journal.recover()
+    assert await states(journal) == ([("Corte", State.QUEUED, False)] if done else [])
 
 
 async def test_a_full_journal_refuses(journal):
@@ -178,7 +208,8 @@ async def test_names_are_each_owners_own_and_ids_are_everybodys(journal):
     for body, behind in ((b'{"name": "default"}', False), (f'{{"image": "{uuid}"}}'.encode(), True)):
         theirs = replace(CREATE, body=Held(body))
         letters = {"Corte": Letter(theirs, "", ("s", "p"), token=Token("t"))}
-        begun = await journal.begin(letters, classify(theirs), "s:p", 10, 10_000, everywhere=False)
+        about = About.of(theirs, classify(theirs), "s:p")
+        begun = await journal.begin(letters, about, 10, 10_000, everywhere=False)
         assert (begun is not None) is behind
 
 

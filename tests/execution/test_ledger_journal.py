@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution import ledger_journal as rows
-from scopeproxy.execution.ledger_journal import Draft, Envelope, Letter
+from scopeproxy.execution.envelope import Envelope, Letter
+from scopeproxy.execution.ledger_journal import Draft
 from scopeproxy.execution.ledger_rows import schema
+from scopeproxy.execution.spool import Spool
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.planning.intent import Kind
@@ -35,7 +37,7 @@ LETTER = Letter(
     "https",
 )
 ENTRY = Entry(0, "w1", "Corte", Kind.CREATE, True, 100.0, frozenset({"a"}), frozenset({"a", "b"}))
-ENVELOPE = Envelope(b"k" * 32)
+ENVELOPE = Envelope(b"k" * 32, Spool(None, b"k" * 32))
 
 
 @pytest.fixture
@@ -50,15 +52,6 @@ def db():
 def put(db, *entries, most=10, size=100_000, under_way=True, owner="u:p"):
     drafts = [Draft(entry, owner, LETTER, under_way) for entry in entries]
     return rows.put(ENVELOPE, drafts, most, size, 115.0, db)
-
-
-def test_a_letter_comes_out_as_it_went_in_and_only_with_its_key_for_its_row():
-    sealed = ENVELOPE.seal("w1", "Corte", LETTER)
-    assert ENVELOPE.open("w1", "Corte", sealed) == LETTER
-    assert SECRET.encode() not in sealed
-    assert ENVELOPE.open("w1", "Paris", sealed) is None
-    assert ENVELOPE.open("w2", "Corte", sealed) is None
-    assert Envelope(b"other").open("w1", "Corte", sealed) is None
 
 
 def test_an_entry_is_kept_in_order_and_under_way_until_somebody_says_otherwise(db):
@@ -85,6 +78,70 @@ def test_a_full_journal_takes_nothing(db, most, size):
         put(db, ENTRY, ENTRY, most=most, size=size)
     assert refused.value.status == 507
     assert rows.entries(None, db) == []
+
+
+def test_what_is_looked_at_is_counted_as_well(db):
+    put(db, ENTRY)
+    (told,) = rows.told(db)
+    many = frozenset(f"{number:016x}" for number in range(100))
+    put(db, replace(ENTRY, write="w2", mentions=many))
+    assert rows.told(db)[1].size - told.size == 100 * 17 - 1 - len("a b")
+
+
+def test_a_new_write_queues_while_the_line_is_not_empty(db):
+    put(db, ENTRY, replace(ENTRY, site="Marseille", touches=frozenset({"z"})))
+    sites = ("Paris", "Corte", "Marseille")
+
+    def held(touches, mentions):
+        return rows.held(sites, frozenset(touches), frozenset(mentions), db)
+
+    assert held({"a"}, {"a"}) == {"Corte", "Marseille"}
+    assert held((), {"a", "x"}) == {"Corte"}
+    assert held({"b"}, {"b"}) == {"Corte", "Marseille"}
+    assert held({"x"}, {"x", "b"}) == frozenset()
+    assert rows.held(("Paris",), frozenset({"a"}), frozenset({"a"}), db) == frozenset()
+    rows.drop([one.id for one in rows.entries(None, db)], db)
+    assert held({"a"}, {"a"}) == frozenset()
+
+
+def test_a_line_is_what_touches_one_thing_and_all_that_names_it(db):
+    server = replace(ENTRY, write="w3", touches=frozenset({"s"}), mentions=frozenset({"s", "a"}))
+    other = replace(ENTRY, write="w4", touches=frozenset({"o"}), mentions=frozenset({"o", "s"}))
+    one, two, _ = put(db, ENTRY, server, other)
+    assert [entry.id for entry in rows.line("Corte", frozenset({"a"}), db)] == [one, two]
+    assert rows.line("Paris", frozenset({"a"}), db) == []
+
+
+def test_what_is_known_later_is_found_as_well(db):
+    put(db, ENTRY)
+    (entry,) = rows.entries(None, db)
+    rows.keep(replace(entry, touches=frozenset({"new"}), mentions=frozenset({"new"})), "x", {"Paris": "p"}, db)
+    assert rows.held(("Corte",), frozenset(), frozenset({"new"}), db) == {"Corte"}
+    assert rows.held(("Corte",), frozenset({"a"}), frozenset({"a"}), db) == frozenset()
+
+
+def test_entries_are_counted_by_where_they_stand(db):
+    put(db, ENTRY, replace(ENTRY, site="Marseille"))
+    assert rows.counts(db) == {("Corte", "sending"): 1, ("Marseille", "sending"): 1}
+
+
+def test_the_entries_of_a_write_and_those_of_which_nothing_was_said(db):
+    put(db, ENTRY, replace(ENTRY, site="Marseille"), replace(ENTRY, write="w2"))
+    first, *_ = rows.of_write("w1", db)
+    assert [one.site for one in rows.of_write("w1", db)] == ["Corte", "Marseille"]
+    rows.keep(replace(first, state=State.QUEUED), "cut", {}, db)
+    assert [one.site for one in rows.untold("w1", db)] == ["Marseille"]
+
+
+def test_data_are_wanted_as_long_as_a_write_is_there(db):
+    spooled = Spool("/nowhere", b"k").body("w1", 0)
+    letter = replace(LETTER, request=replace(REQUEST, body=spooled))
+    (id_,) = rows.put(ENVELOPE, [Draft(ENTRY, "u:p", letter, True)], 10, 100_000, 115.0, db)
+    put(db, replace(ENTRY, write="w2"))
+    assert rows.writes_with_data(db) == {"w1"}
+    assert [one.data for one in rows.told(db)] == [0, None]
+    rows.drop([id_], db)
+    assert rows.writes_with_data(db) == frozenset()
 
 
 def free(db, **more):

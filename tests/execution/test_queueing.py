@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scopeproxy.errors import NotYet
+from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.delivery import Travel
 from scopeproxy.execution.health import Health
@@ -38,8 +38,8 @@ def health():
 
 
 @pytest.fixture
-def journal(ledger):
-    return Journal(ledger, b"k" * 32)
+def journal(ledger, tmp_path):
+    return Journal(ledger, b"k" * 32, spool=str(tmp_path / "spool"))
 
 
 @pytest.fixture
@@ -96,19 +96,61 @@ async def test_what_comes_later_queues_behind_under_any_policy_and_by_any_replic
     assert len(await journal.entries()) == 1
 
 
-async def test_data_cannot_queue_and_are_refused_before_they_are_sent(queueing, journal):
+class Stream:
+    """Data as a client sends them."""
+
+    length = None
+    replayable = False
+
+    def __init__(self):
+        self.opened = 0
+
+    async def open(self):
+        self.opened += 1
+        yield b"data"
+
+
+def kept(tmp_path):
+    return [path.name for path in tmp_path.glob("spool/[!.]*")]
+
+
+async def test_data_pass_as_they_come_where_nothing_waits(queueing, tmp_path):
+    body = Stream()
+    queued = await begin(queueing, work("PUT", "/v2/images/p/file", "keep", body))
+    assert (queued.begun, queued.data, body.opened) == (None, None, 0)
+    assert kept(tmp_path) == []
+
+
+async def test_data_are_kept_before_they_are_sent_and_until_every_site_has_them(queueing, journal, tmp_path):
     await failing(queueing, {"Paris": "p"})
+    one = work("PUT", "/v2/images/p/file", "keep", Stream())
+    queued = await begin(queueing, one)
+    assert queued.begun.behind == {"Corte"}
+    assert kept(tmp_path) == [queued.data.name] == [queued.begun.write]
+    assert b"".join([piece async for piece in queued.data.open()]) == b"data"
+    waits = Unreached("Corte", False, "behind", queued=True)
+    await queueing.end(queued, Result(Reply("Paris", 204), None, (Reply("Paris", 204), waits)))
+    _, upload = await journal.entries()
+    assert kept(tmp_path) == [upload.write]
+    await journal.take(upload)
+    await journal.done(upload, {})
+    assert kept(tmp_path) == []
+    assert [told.data for told in await journal.told()] == [None]
 
-    class Stream:
-        length = None
-        replayable = False
 
-        def open(self):
-            raise AssertionError("it is not read")
+async def test_of_data_that_every_site_has_nothing_is_left(queueing, journal, tmp_path):
+    queued = await begin(queueing, work("PUT", "/v2/images/p/file", "queue", Stream()))
+    assert set(queued.begun.entries) == {"Paris", "Corte"}
+    await queueing.end(queued, Result(Reply("Paris", 204), None, (Reply("Paris", 204), Reply("Corte", 204))))
+    assert (await journal.entries(), kept(tmp_path)) == ([], [])
 
-    with pytest.raises(NotYet, match="earlier writes to p still wait for Corte"):
-        await begin(queueing, work("PUT", "/v2/images/p/file", "keep", Stream()))
-    assert len(await journal.entries()) == 1
+
+async def test_a_full_journal_keeps_no_data(journal, health, tmp_path):
+    for limits in (Limits(journal_entries=1), Limits(journal_data=3)):
+        with pytest.raises(SiteFailure) as refused:
+            await begin(Queueing(journal, health, limits), work("PUT", "/v2/images/p/file", "queue", Stream()))
+        assert refused.value.status == 507
+    assert (await journal.entries(), kept(tmp_path)) == ([], [])
 
 
 async def test_a_write_that_failed_leaves_nothing(queueing, journal):

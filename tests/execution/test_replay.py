@@ -132,6 +132,111 @@ async def test_what_refers_to_a_resource_that_waits_queues_behind_it(cloud):
     assert len(far["subnets"]) == 1
 
 
+DATA = b"0123456789" * 100_000
+
+
+async def image_with_data(cloud, token, name="twice", options=QUEUE, **more):
+    """An image is made at Paris and Corte, and gets its data; its id at Paris, and what came of the data."""
+    made = await create(cloud, token, name, **more)
+    assert made.status == 201, made
+    headers = {"Content-Type": "application/octet-stream", **options}
+    path = f"/v2/images/{made.json['id']}/file"
+    put = await cloud.call("Paris", "image", "PUT", path, scope=SCOPE, token=token, data=DATA, headers=headers)
+    return made.json["id"], put
+
+
+def spooled(cloud):
+    return list((cloud.emulated.directory / "Paris").glob("proxy.db.spool/[!.]*"))
+
+
+def states(cloud, site, name="twice"):
+    images = cloud.emulated.site(site).glance.images.values()
+    return [(image["status"], image["size"]) for image in images if image["name"] == name]
+
+
+@pytest.mark.parametrize("options", [QUEUE, {}])
+async def test_data_wait_sealed_behind_the_image_that_they_are_for(cloud, options):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    id_, put = await image_with_data(cloud, token, options=options)
+    assert (put.status, put.sites) == (204, {"Paris": "204", "Corte": "queued"})
+    (file,) = spooled(cloud)
+    assert DATA[:100] not in file.read_bytes()
+    told = (await waiting(cloud))[-1]
+    assert (told.path, told.data) == (f"/v2/images/{id_}/file", len(DATA))
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert states(cloud, "Corte") == states(cloud, "Paris") == [("active", len(DATA))]
+    await until(lambda: not spooled(cloud))
+
+
+async def test_data_of_an_image_that_is_deleted_need_not_be_sent(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    id_, _ = await image_with_data(cloud, token)
+    deleted = await on_one(cloud, token, "DELETE", f"/v2/images/{id_}")
+    assert deleted.status == 204, deleted
+    assert await empty(cloud)
+    assert spooled(cloud) == []
+
+
+async def test_data_that_came_to_both_sites_leave_nothing_and_over_the_quota_none_are_sent(cloud):
+    token = await cloud.token(SCOPE)
+    _, put = await image_with_data(cloud, token)
+    assert (put.status, put.sites) == (204, {"Paris": "204", "Corte": "204"})
+    assert await empty(cloud)
+    assert spooled(cloud) == []
+    await cloud.use(limits=Limits(journal_data=1000))
+    mark = cloud.mark()
+    _, refused = await image_with_data(cloud, token, "more")
+    assert refused.status == 507
+    assert "limits.journal_data" in str(refused.json)
+    assert not [record for record in cloud.seen(mark, "glance") if record.method == "PUT"]
+    assert spooled(cloud) == []
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_data_of_which_nobody_knows_whether_they_came_are_looked_for(cloud, arrived):
+    token = await cloud.token(SCOPE)
+    id_ = (await create(cloud, token, id=ID)).json["id"]
+    await cloud.use(timeouts=Timeouts(connect=0.2, answer=2.0, total=20.0))
+    await cloud.emulated.site("Corte").misbehave("image", "slow")
+    headers = {"Content-Type": "application/octet-stream", **QUEUE}
+    path = f"/v2/images/{id_}/file"
+    put = await cloud.call("Paris", "image", "PUT", path, scope=SCOPE, token=token, data=DATA, headers=headers)
+    assert (put.status, put.sites["Corte"]) == (204, "queued")
+    assert [one.entry.unsure for one in await waiting(cloud)] == [True]
+    cloud.emulated.links.cut("Paris", "Corte")
+    await cloud.emulated.site("Corte").misbehave("image", None)
+    if arrived:
+        there = {"X-Auth-Token": await cloud.token(site="Corte"), "Content-Type": "application/octet-stream"}
+        came = await cloud.call("Corte", "image", "PUT", path, data=DATA, headers=there)
+        assert came.status == 204, came
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert states(cloud, "Corte") == [("active", len(DATA))]
+
+
+async def test_other_data_than_were_sent_stop_the_line(cloud):
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    await image_with_data(cloud, token)
+    (file,) = spooled(cloud)
+    broken = bytearray(file.read_bytes())
+    broken[100] ^= 1
+    file.write_bytes(broken)
+    cloud.emulated.links.heal()
+
+    async def stopped():
+        return [one.entry.state.value for one in await waiting(cloud)] == ["conflict"]
+
+    await until(stopped)
+    (entry,) = await waiting(cloud)
+    assert "cannot be read" in entry.answer
+    assert await cloud.apps["Paris"].lasting.journal.drop([entry.entry.id]) == 1
+    assert spooled(cloud) == []
+
+
 async def test_a_create_and_its_delete_cancel_out(cloud):
     token = await cloud.token(SCOPE)
     cloud.emulated.links.cut("Paris", "Corte")

@@ -454,10 +454,10 @@ LONGEST = [
 def test_the_longest_texts_take_no_time(before, piece, size):
     text = before + piece * ((4096 - len(before)) // size)
     parse("{}")
-    start = time.perf_counter()
+    start = time.process_time()
     reads_or_refuses(parse, text, KNOWN)
     reads_or_refuses(parse_command_line, [text], KNOWN)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # ---- how fast, and at what price

@@ -8,7 +8,7 @@ import pytest
 
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.items import is_whole, item_id, marked, same
+from scopeproxy.planning.items import is_whole, item_id, same, site_teller
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from scopeproxy.planning.items import is_whole, item_id, marked, same
 )
 def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expected: Any) -> None:
     request = Request(service, "GET", path)
-    assert marked(item, "Paris", request, classify(request)) == expected
+    assert site_teller(request, classify(request))(item, "Paris") == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from scopeproxy.model.messages import Held, Reply, Request, json_reply
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.lookups import SKEW, Seen, Told, question, reading
+from scopeproxy.planning.lookups import SKEW, Seen, Told, data_question, data_reading, question, reading
 
 MADE = 1_700_000_000.0
 
@@ -117,3 +117,29 @@ def test_a_chosen_id_is_there_or_not_and_must_be_the_same_thing():
 def test_ids_differ_from_site_to_site_and_do_not_count():
     user = create("identity", "/v3/users", {"user": {"name": "bob", "domain_id": "here"}})
     assert read(user, {"id": "u", "name": "bob", "domain_id": "there"}) == Seen(Told.THERE, "u")
+
+
+def test_data_are_asked_for_at_the_image():
+    headers = (("X-Auth-Token", "t"), ("Content-Type", "application/octet-stream"), ("Content-Length", "5"))
+    for beneath in ("file", "stage"):
+        asked = data_question(Request("image", "PUT", f"/v2/images/i/{beneath}?x=1", headers))
+        assert asked is not None
+        assert (asked.method, asked.target, asked.headers) == ("GET", "/v2/images/i", headers[:1])
+    assert data_question(Request("docs", "PUT", "/v2/images/i/file")) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (json_reply("Corte", 200, {"status": "queued"}), Told.MISSING),
+        (json_reply("Corte", 200, {"status": "active"}), Told.THERE),
+        (json_reply("Corte", 200, {"status": "saving"}), Told.NOTHING),
+        (json_reply("Corte", 200, {"status": "uploading"}), Told.UNCERTAIN),
+        (json_reply("Corte", 200, {}), Told.UNCERTAIN),
+        (Reply("Corte", 404), Told.MISSING),
+        (Reply("Corte", 503), Told.NOTHING),
+        (Reply("Corte", 200, (), b"no json"), Told.NOTHING),
+    ],
+)
+def test_an_image_tells_what_it_has(reply, told):
+    assert data_reading(reply).told is told

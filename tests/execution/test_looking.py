@@ -1,0 +1,88 @@
+"""Before anything is done twice, the site is asked."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from scopeproxy.execution.envelope import Letter
+from scopeproxy.execution.looking import Looking
+from scopeproxy.execution.spool import Spool
+from scopeproxy.model.messages import Held, Reply, Request, Unreached, json_reply
+from scopeproxy.planning.intent import Kind, classify
+from scopeproxy.planning.journal import Entry
+from scopeproxy.planning.lookups import Told
+
+CREATE = Request("image", "POST", "/v2/images", (), Held(b'{"name": "x"}'))
+UPLOAD = Request("image", "PUT", "/v2/images/i/file", (("Content-Length", "5"), ("X-Auth-Token", "t")))
+
+
+def entry(request):
+    return Entry(1, "w", "Corte", classify(request).kind, True, 0.0, frozenset(), frozenset(), unsure=True)
+
+
+def looking(*answers):
+    """What asks, and what it asked."""
+    asked, left = [], list(answers)
+
+    async def ask(site, request, letter, intent):
+        asked.append((site, request.method, request.target, dict(request.headers)))
+        return left.pop(0)
+
+    return Looking(ask), asked
+
+
+async def look(request, *answers):
+    looks, asked = looking(*answers)
+    seen, outcome = await looks.look(entry(request), Letter(request, ""), classify(request))
+    return seen.told, outcome, asked
+
+
+async def test_what_may_be_said_twice_is_not_looked_for():
+    assert await look(Request("image", "DELETE", "/v2/images/i")) == (Told.MISSING, None, [])
+    assert await look(Request("object-store", "PUT", "/v1/AUTH_p/c/o")) == (Told.MISSING, None, [])
+
+
+async def test_an_action_is_nobodys_to_repeat():
+    told, _, asked = await look(Request("compute", "POST", "/v2.1/servers/s/action", (), Held(b'{"reboot": {}}')))
+    assert (told, asked) == (Told.UNCERTAIN, [])
+
+
+async def test_a_create_is_looked_for_by_its_name():
+    empty = json_reply("Corte", 200, {"images": []})
+    told, outcome, asked = await look(CREATE, empty)
+    assert (told, outcome) == (Told.MISSING, empty)
+    assert [target for _, _, target, _ in asked] == ["/v2/images?name=x"]
+    assert (await look(Request("image", "POST", "/v2/images", (), Held(b"{}"))))[0] is Told.UNCERTAIN
+    away = Unreached("Corte", False, "cut")
+    assert (await look(CREATE, away))[:2] == (Told.NOTHING, away)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("queued", Told.MISSING), ("saving", Told.NOTHING), ("active", Told.THERE), ("killed", Told.UNCERTAIN)],
+)
+async def test_data_are_where_the_image_says_so(status, told):
+    seen, _, asked = await look(UPLOAD, json_reply("Corte", 200, {"id": "i", "status": status}))
+    assert seen is told
+    assert asked == [("Corte", "GET", "/v2/images/i", {"X-Auth-Token": "t"})]
+
+
+@pytest.mark.parametrize(("checksum", "differs"), [(b"hello", False), (b"other", True)])
+async def test_data_that_are_there_are_those_that_were_sent_or_not(tmp_path, checksum, differs):
+    class Stream:
+        length = 5
+
+        async def open(self):
+            yield b"hello"
+
+    kept = await Spool(str(tmp_path), b"k").take("w", Stream(), 1000)
+    request = Request(UPLOAD.service, UPLOAD.method, UPLOAD.target, UPLOAD.headers, kept)
+    told = hashlib.md5(checksum, usedforsecurity=False).hexdigest()
+    looks, _ = looking(json_reply("Corte", 200, {"status": "active", "size": 5, "checksum": told}))
+    difference = await looks.difference(entry(request), Letter(request, ""), classify(request), Reply("Corte", 204))
+    assert ("their md5s differ" in difference) is differs
+    silent, _ = looking(Reply("Corte", 503))
+    assert await silent.difference(entry(request), Letter(request, ""), classify(request), Reply("Corte", 204)) == ""
+    assert classify(request).kind is Kind.UPLOAD
