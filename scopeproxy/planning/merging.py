@@ -101,6 +101,7 @@ def _joined_by_shape(answers: Answers, found: Reply) -> bool:
 
 
 def _list(answers: Answers) -> Merged:
+    """One list: the items of all sites, each once, each with its site."""
     return _union(answers) if answers.request.method == "HEAD" else joined(answers)
 
 

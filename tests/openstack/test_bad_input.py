@@ -167,3 +167,38 @@ def test_a_site_behind_a_certificate_that_nobody_vouches_for(cloud: Cloud, self_
         partly = cloud.openstack("image", "list", scope=BOTH)
     assert told.startswith("scope: Corte: its certificate is not trusted: name the authority in proxy.tls.peers")
     assert "nothing came from Corte" in partly.stderr
+
+
+# ---- lists over several sites
+
+LISTS = [
+    "nova:/v2.1/servers",
+    "glance:/v2/images",
+    "neutron:/v2.0/ports",
+    "neutron:/v2.0/networks",
+    "cinder:/v3/volumes",
+]
+
+
+def refusal(cloud: Cloud, where: str) -> str:
+    """What is told of a list that cannot be had, as clients show it; it is the caller's fault, and no site's part is
+    passed off for the whole."""
+    scope = f"{{{where.partition(':')[0]}: Paris&Corte}}"
+    answer = cloud.call("GET", where, token=cloud.token(scope=scope), scope=scope)
+    assert answer.status in (400, 404), answer.text
+    assert "Traceback" not in answer.text
+    return " ".join(answer.text.split())
+
+
+@pytest.mark.parametrize("where", LISTS)
+def test_a_marker_of_nobody_names_the_sites_that_were_asked(cloud: Cloud, where: str) -> None:
+    nobody = "0a0a0a0a-0000-4000-8000-000000000000"
+    told = refusal(cloud, f"{where}?limit=2&marker={nobody}")
+    assert f"scope: the marker '{nobody}' is of no item of this list at Paris, Corte" in told
+
+
+@pytest.mark.real_only("emulated services sort by any key")
+@pytest.mark.parametrize("where", LISTS)
+def test_a_sort_key_that_all_sites_refuse_is_refused_in_their_words(cloud: Cloud, where: str) -> None:
+    told = refusal(cloud, f"{where}?sort_key=nonsense&sort_dir=asc")
+    assert "nonsense" in told or "sort key" in told.lower(), told
