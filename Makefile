@@ -5,8 +5,9 @@ PYTHON ?= python3
 KILLS ?= 25
 DICE ?= 7
 WORKERS ?= 2
+LEDGER = ledger or journal or queueing or replicas or test_replay
 
-.PHONY: demo test style types unit wheel-test openstack openstack-test crash-test bench notes clean
+.PHONY: demo test style types unit wheel-test openstack openstack-test crash-test databases-test bench notes clean
 
 # An embedded cloud of three sites with their proxies, and a tour of it.
 demo: .venv-client/ready
@@ -42,6 +43,12 @@ openstack-test: .venv-test/ready
 # The proxy killed again and again while clients write through it; `make test` does it twice.
 crash-test: .venv-test/ready
 	.venv-test/bin/pytest tests/crash --kills $(KILLS) --dice $(DICE)
+
+# The ledger on MariaDB and on PostgreSQL, where this machine has them; `make test` runs it on SQLite.
+databases-test: .venv-test/ready
+	.venv-test/bin/python -m pip install --quiet --editable '.[test,databases]'
+	.venv-test/bin/pytest tests/execution -k "$(LEDGER)" --database mariadb
+	.venv-test/bin/pytest tests/execution -k "$(LEDGER)" --database postgresql
 
 # Side by side with other proxies: benchmarks/README.md
 bench: .venv-client/ready

@@ -77,8 +77,9 @@ class Ledger:
         """Close it; safe to call more than once."""
         engine, threads, self._engine, self._threads = self._engine, self._threads, None, None
         if engine is not None and threads is not None:
-            await asyncio.get_running_loop().run_in_executor(threads, engine.dispose)
-            threads.shutdown()
+            # What a caller that went away has left to a thread still holds its connection.
+            await asyncio.to_thread(threads.shutdown)
+            await asyncio.to_thread(engine.dispose)
 
     def describe(self) -> dict[str, int]:
         """How many rows each table had when it was last opened or purged: no query, so metrics may ask at any time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,17 +13,58 @@ from typing import Any
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 from yarl import URL
 
 from scopeproxy.edges.app import App
 from scopeproxy.edges.config import load
+from scopeproxy.edges.keys import secret_at
 from scopeproxy.emulator.cloud import EmulatedCloud
 from scopeproxy.emulator.recorder import Record
+from scopeproxy.execution.ledger_database import engine_for, prepare
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.carriers import SEPARATOR
+from tests.execution.servers import KINDS, STARTERS, Server
 
 SITES = ("Paris", "Corte", "Marseille")
 PASSWORD = "correct-horse-battery-staple"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("execution", "the ledger")
+    group.addoption("--database", choices=KINDS, default=KINDS[0], help="where the ledger is (default: %(default)s)")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[Server | None]:
+    """The database server of `--database`; None for SQLite, which is none."""
+    kind = request.config.getoption("--database", KINDS[0])
+    if kind not in STARTERS:
+        yield None
+        return
+    # Not below pytest's own folder, which is for its user alone: the server is another one.
+    with tempfile.TemporaryDirectory(prefix="scopeproxy-") as folder, STARTERS[kind](Path(folder)) as started:
+        yield started
+
+
+@pytest.fixture
+def state(server: Server | None, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database in which nothing is."""
+    if server is None:
+        yield f"sqlite:///{tmp_path}/paris.db"
+        return
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def tables(state: str) -> Iterator[sa.Connection]:
+    """All tables of the ledger, empty, and a transaction on them."""
+    engine = engine_for(state)
+    prepare(engine)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
 
 
 @dataclass
@@ -188,9 +230,11 @@ def heard() -> Iterator[_Heard]:
 
 
 @pytest.fixture
-async def cloud(tmp_path: Path, heard: _Heard) -> AsyncIterator[Cloud]:
-    async with running(EmulatedCloud(SITES, tmp_path), heard) as cloud:
-        yield cloud
+async def cloud(tmp_path: Path, heard: _Heard, server: Server | None) -> AsyncIterator[Cloud]:
+    with contextlib.ExitStack() as stack:
+        states = {} if server is None else {site: stack.enter_context(server.database()) for site in SITES}
+        async with running(EmulatedCloud(SITES, tmp_path), heard, states) as cloud:
+            yield cloud
 
 
 @pytest.fixture
@@ -201,13 +245,31 @@ async def sharing(tmp_path: Path, heard: _Heard) -> AsyncIterator[Cloud]:
         yield cloud
 
 
+def _kept_at(states: Mapping[str, str], topology: Topology, directory: Path) -> Topology:
+    """The topology with the states of sites in these databases, which are of no file beside which data could be."""
+    sites = dict(topology.sites)
+    for site, state in states.items():
+        key = secret_file(directory / site / "site.key")
+        proxy = replace(sites[site].proxy, state=state, key=key, spool=str(directory / site / "proxy.db.spool"))
+        sites[site] = replace(sites[site], proxy=proxy)
+    return replace(topology, sites=sites)
+
+
+def secret_file(path: Path) -> str:
+    secret_at(path, create=True)
+    return str(path)
+
+
 @contextlib.asynccontextmanager
-async def running(emulator: EmulatedCloud, heard: _Heard) -> AsyncIterator[Cloud]:
+async def running(
+    emulator: EmulatedCloud, heard: _Heard, states: Mapping[str, str] | None = None
+) -> AsyncIterator[Cloud]:
+    """`states`: where the ledgers of the sites are, instead of in files."""
     async with emulator as emulated, aiohttp.ClientSession() as session:
         for site in emulated.sites:
             directory = site.keystone.directory
             directory.passwords[directory.named("users", "alice")["id"]] = PASSWORD
-        cloud = Cloud(emulated, load(emulated.topology_path), session)
+        cloud = Cloud(emulated, _kept_at(states or {}, load(emulated.topology_path), emulated.directory), session)
         for site, image in (("Marseille", "Debian"), ("Corte", "OnlyCorte"), ("Paris", "OnlyParis")):
             cloud.images[image] = emulated.site(site).seed_image(image)["id"]
         for site in SITES:

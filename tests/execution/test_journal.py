@@ -36,8 +36,8 @@ def clock():
 
 
 @pytest.fixture
-async def ledger(tmp_path, clock):
-    ledger = Ledger(f"sqlite:///{tmp_path}/state.db", b"k" * 32, clock)
+async def ledger(state, clock):
+    ledger = Ledger(state, b"k" * 32, clock)
     await ledger.open()
     yield ledger
     await ledger.close()

@@ -52,8 +52,15 @@ def clock():
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/state/paris.db"
+def url(server, state, tmp_path):
+    # Below a folder that is not there yet, where it is a file.
+    return f"sqlite:///{tmp_path}/state/paris.db" if server is None else state
+
+
+@pytest.fixture
+def on_disk(server):
+    if server is not None:
+        pytest.skip("about SQLite's file")
 
 
 def filled(ledger):
@@ -355,6 +362,7 @@ async def test_everything_survives_a_restart(url):
         }
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_no_token_is_on_disk_in_the_clear(ledger, tmp_path):
     await ledger.remember_login(LOGIN)
     await ledger.add_site_token(CLIENT.fingerprint, replace(AT_CORTE, site="Nice", token=Token("gAAAAABnice-token")))
@@ -365,6 +373,7 @@ async def test_no_token_is_on_disk_in_the_clear(ledger, tmp_path):
         assert secret.encode() not in b"".join(written.values())
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_the_files_are_the_owners_alone(ledger, tmp_path):
     await ledger.remember_request(entry())
     state = tmp_path / "state"
@@ -387,6 +396,7 @@ async def test_with_another_key_site_tokens_are_as_good_as_absent(ledger, url, c
         assert await stranger.login_by_site_token(AT_CORTE.token.fingerprint) is None
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_a_sealed_token_moved_to_another_row_does_not_open(ledger, url):
     await ledger.remember_login(LOGIN)
     await ledger.remember_login(replace(LOGIN, fingerprint="f2", sites={"Nice": replace(AT_CORTE, site="Nice")}))
@@ -441,6 +451,7 @@ async def test_what_was_acknowledged_before_kill_9_is_there(url):
         assert all([await ledger.request(id) for id in acknowledged])
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_many_workers_open_a_new_file_and_write_at_once(url):
     processes = [writer(url, 40) for _ in range(6)]
     written = []
@@ -453,6 +464,7 @@ async def test_many_workers_open_a_new_file_and_write_at_once(url):
         assert all([await ledger.request(id) for id in written])
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_a_writer_waits_for_another_ones_transaction(ledger, url):
     busy = sqlite3.connect(sa.make_url(url).database, isolation_level=None)
     busy.execute("BEGIN IMMEDIATE")
@@ -466,6 +478,7 @@ async def test_a_writer_waits_for_another_ones_transaction(ledger, url):
     assert await ledger.request(known.id) == known
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_reading_does_not_wait_for_a_writer(ledger, url):
     await ledger.remember_login(LOGIN)
     busy = sqlite3.connect(sa.make_url(url).database, isolation_level=None)
@@ -510,6 +523,7 @@ async def test_a_file_that_is_no_database_is_told(tmp_path):
     assert "file is not a database" in await refused(f"sqlite:///{tmp_path}/paris.db")
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_a_database_of_another_release_is_left_alone(url):
     async with opened(url):
         file = sqlite3.connect(sa.make_url(url).database)
@@ -537,6 +551,7 @@ except ConfigurationError as error:
 """
 
 
+@pytest.mark.usefixtures("on_disk")
 def test_a_full_disk_is_told_before_anything_starts(url):
     command = [sys.executable, "-W", "error", "-c", FULL_DISK, url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -544,6 +559,7 @@ def test_a_full_disk_is_told_before_anything_starts(url):
     assert "disk" in done.stdout
 
 
+@pytest.mark.usefixtures("on_disk")
 async def test_a_database_that_fails_later_is_503_and_shows_no_secret(ledger, url):
     file = sqlite3.connect(sa.make_url(url).database)
     file.executescript("DROP TABLE logins; DROP TABLE requests")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution import ledger_journal as rows
 from scopeproxy.execution.envelope import Envelope, Letter
 from scopeproxy.execution.ledger_journal import Draft
-from scopeproxy.execution.ledger_rows import schema
 from scopeproxy.execution.spool import Spool
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Request
@@ -41,12 +39,8 @@ ENVELOPE = Envelope(b"k" * 32, Spool(None, b"k" * 32))
 
 
 @pytest.fixture
-def db():
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        schema.create_all(connection)
-        yield connection
-    engine.dispose()
+def db(tables):
+    return tables
 
 
 def put(db, *entries, most=10, size=100_000, under_way=True, owner="u:p"):

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import pytest
-import sqlalchemy as sa
 
 from scopeproxy.execution import ledger_marks as marks
-from scopeproxy.execution.ledger_rows import schema
 from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.journal import Entry
 
 
 @pytest.fixture
-def db():
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        schema.create_all(connection)
-        yield connection
-    engine.dispose()
+def db(tables):
+    return tables
 
 
 def found(db, wanted, *touched):

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import sqlalchemy as sa
 
 from scopeproxy.execution import ledger_outbox as outbox
 
 
 @pytest.fixture
-def db():
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        outbox.schema.create_all(connection)
-        yield connection
-    engine.dispose()
+def db(tables):
+    return tables
 
 
 def targets(db, now=10.0, sites=("Corte", "Nice")):

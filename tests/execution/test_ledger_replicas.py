@@ -14,12 +14,8 @@ PAIR = ReplicaSet("image", "images", {"Paris": "p1", "Corte": "c1"})
 
 
 @pytest.fixture
-def db():
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        rows.schema.create_all(connection)
-        yield connection
-    engine.dispose()
+def db(tables):
+    return tables
 
 
 def test_any_member_leads_to_all(db):

@@ -25,8 +25,8 @@ DOWN = Unreached("Corte", False, "cut")
 
 
 @pytest.fixture
-async def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path}/state.db", b"k" * 32)
+async def ledger(state):
+    ledger = Ledger(state, b"k" * 32)
     await ledger.open()
     yield ledger
     await ledger.close()

@@ -13,8 +13,8 @@ PAIR = {"Paris": "p1", "Corte": "c1"}
 
 
 @pytest.fixture
-async def workers(tmp_path):
-    ledgers = [Ledger(f"sqlite:///{tmp_path}/paris.db", b"k") for _ in range(2)]
+async def workers(state):
+    ledgers = [Ledger(state, b"k") for _ in range(2)]
     for ledger in ledgers:
         await ledger.open()
     yield [Replicas(ledger) for ledger in ledgers]
