@@ -390,7 +390,8 @@ class Journey:
 
 def _merges(work: Work) -> bool:
     """Whether conditions are about the answer of all, which is not made yet when the sites are asked."""
-    return not work.intent.writes and work.intent.kind is not Kind.DOWNLOAD
+    is_data = work.intent.kind is Kind.DOWNLOAD or work.request.service in conditions.CHECKSUMS
+    return not work.intent.writes and not is_data
 
 
 def _project(caller: Identity | None) -> str:

@@ -12,7 +12,7 @@ from scopeproxy.errors import NotYet
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, json_reply
 from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
-from scopeproxy.planning.conditions import tagged
+from scopeproxy.planning.conditions import CHECKSUMS, tagged
 from scopeproxy.planning.created import created_id
 from scopeproxy.planning.discovery import intersect, tells_versions
 from scopeproxy.planning.intent import Intent, Kind
@@ -57,8 +57,7 @@ def merge(
         require_mergeable(request, intent)
     answers = Answers(request, intent, tuple(outcomes), strict, shape, turn, sets)
     merged = MERGES.get(intent.kind, _union)(answers)
-    if len(outcomes) < 2 or intent.kind is Kind.DOWNLOAD or request.service == "object-store":
-        # The tags of data are checksums: those of one site are those of all.
+    if len(outcomes) < 2 or intent.kind is Kind.DOWNLOAD or request.service in CHECKSUMS:
         return merged
     # A page, and a sum, depend on more than on what their sites' tags stand for.
     stands = turn is None and intent.kind not in (Kind.TOTALS, Kind.DISCOVERY)

@@ -121,6 +121,12 @@ def test_a_condition_of_one_site_is_refused_at_several_with_the_remedy(name: str
         check(Request("docs", "PUT", "/x", ((name, f"{one}, {value}x"),)), ["Paris", "Corte"])
 
 
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+def test_checksums_are_tags_of_every_site(name: str) -> None:
+    held = Request("object-store", "DELETE", "/v1/AUTH_p/box/letter", ((name, "8d777f385d3dfec8815d20f7496026dc"),))
+    check(held, ("Paris", "Corte"))
+
+
 def test_a_date_is_refused_at_several_sites() -> None:
     with pytest.raises(CallerError, match="use If-Match"):
         check(put(If_Unmodified_Since="Sat, 29 Oct 1994 19:43:31 GMT"), ["Paris", "Corte"])
