@@ -24,7 +24,16 @@ from scopeproxy.lang.vocabulary import Vocabulary, openstack_services
 from scopeproxy.model.messages import Held, Request
 from scopeproxy.model.services import SERVICES
 from scopeproxy.model.topology import Address, Endpoint, Site, Topology, Url
-from scopeproxy.planning import merging, natural_keys, reference_fields, reference_targets, rules, verdicts, volatile
+from scopeproxy.planning import (
+    merging,
+    natural_keys,
+    reference_fields,
+    reference_targets,
+    rules,
+    verdicts,
+    volatile,
+    writable,
+)
 from scopeproxy.planning.intent import GENERAL, ROWS, Kind, classify
 from scopeproxy.planning.items import NATURAL
 from scopeproxy.planning.plan import AllOf, Refuse, Work
@@ -195,6 +204,18 @@ def negotiated() -> str:
 def volatile_table() -> str:
     rows = [(_any(service), _any(collection), code(names)) for service, collection, names in volatile.ROWS]
     return table(("service", "collection", "not compared"), rows)
+
+
+def writable_table() -> str:
+    rows = [(one.service, one.collection, *_written(one)) for one in writable.ROWS.values()]
+    return table(("service", "collection", "made with", "set"), rows)
+
+
+def _written(row: writable.Row) -> tuple[str, str]:
+    beneath, owner = [one.field for one in row.beneath], [row.owner] if row.owner else []
+    data = f"; its {row.data}" if row.data else ""
+    made = code([*row.made_with, *owner, *beneath]) + data if row.made_with else "not made again"
+    return made, code([*row.set_with, *beneath]) + (f" but {code(row.once)}" if row.once else "") or "-"
 
 
 # ---- references and collaborations
@@ -440,6 +461,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "strategies": strategies_table,
     "real-only": real_only,
     "volatile": volatile_table,
+    "writable": writable_table,
 }
 
 

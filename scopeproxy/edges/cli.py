@@ -8,11 +8,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from scopeproxy.errors import ConfigurationError, ScopeProxyError
+from scopeproxy.errors import ConfigurationError, ScopeProxyError, SiteFailure, Unauthorized
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scopeproxy {version('scopeproxy')}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for add in (_add_serve, _add_check, _add_explain, _add_journal, _add_demo):
+    for add in (_add_serve, _add_check, _add_explain, _add_journal, _add_audit, _add_demo):
         add(commands)
     return parser
 
@@ -157,6 +158,37 @@ def _journal(options: argparse.Namespace) -> int:
 
     told, code = journal(options.config, options.site, options.what, options.ids, options.format)
     print(told)
+    return code
+
+
+def _add_audit(commands: Any) -> None:
+    parser = commands.add_parser("audit", help="compare the members of replica sets at their sites, and mend them")
+    _add_topology(parser)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--scope", action="append", default=[], metavar="SCOPE", help="of these services at these sites")
+    what.add_argument("--service", action="append", default=[], metavar="SERVICE", help="of this service (repeatable)")
+    then = parser.add_mutually_exclusive_group()
+    then.add_argument(
+        "--repair-from",
+        metavar="SITE",
+        help="make what is missing, and set what differs, as this site has it; without it nothing is changed",
+    )
+    then.add_argument("--forget", action="store_true", help="have sets forget the members that are missing")
+    _add_format(parser)
+    parser.set_defaults(run=_audit)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from scopeproxy.edges.audit import Wish, audit
+
+    wish = Wish(options.scope, options.service, options.repair_from, options.forget)
+    report = partial(print, file=sys.stderr, flush=True)
+    try:
+        text, code = audit(options.config, options.site, wish, os.environ, options.format, report)
+    except (SiteFailure, Unauthorized) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    print(text)
     return code
 
 

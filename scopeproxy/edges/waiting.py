@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from scopeproxy.edges.config import load, own_site
-from scopeproxy.edges.keys import site_key, spool_of
-from scopeproxy.errors import ConfigurationError
+from scopeproxy.edges.keys import spool_of
+from scopeproxy.edges.state import State, state_of
+from scopeproxy.edges.tables import table
 from scopeproxy.execution.journal import Journal
-from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.ledger_journal import Told
 
 _COLUMNS = ("id", "site", "state", "method", "path", "made", "tries", "answer")
-_WIDEST = 60
 
 
 def journal(path: Path, site: str, what: str, ids: Sequence[int], form: str = "table") -> tuple[str, int]:
@@ -26,16 +25,12 @@ def journal(path: Path, site: str, what: str, ids: Sequence[int], form: str = "t
     Raises ConfigurationError where there is no journal to look into.
     """
     settings = own_site(load(path), site).proxy
-    if settings.state.startswith("sqlite:///") and not Path(settings.state.removeprefix("sqlite:///")).exists():
-        mistake = f"proxy.state: {settings.state} is not there: has the proxy of {site} ever run here?"
-        raise ConfigurationError([mistake])
-    ledger = Ledger(settings.state, key := site_key(settings))
-    return asyncio.run(_journal(ledger, Journal(ledger, key, spool=spool_of(settings)), what, ids, form))
+    return asyncio.run(_journal(state_of(settings, site), spool_of(settings), what, ids, form))
 
 
-async def _journal(ledger: Ledger, entries: Journal, what: str, ids: Sequence[int], form: str) -> tuple[str, int]:
-    await ledger.open()
-    try:
+async def _journal(state: State, spool: str | None, what: str, ids: Sequence[int], form: str) -> tuple[str, int]:
+    async with state.opened() as ledger:
+        entries = Journal(ledger, state.key, spool=spool)
         if what == "retry":
             count = await entries.retry(ids)
             return f"{count} of {len(ids)} will be tried again now", 0 if count else 1
@@ -43,12 +38,10 @@ async def _journal(ledger: Ledger, entries: Journal, what: str, ids: Sequence[in
             count = await entries.drop(ids)
             return f"{count} of {len(ids)} dropped", 0 if count else 1
         told = [row_of(one) for one in await entries.told()]
-    finally:
-        await ledger.close()
     if what == "show":
         told = [one for one in told if one["id"] in ids]
         return _json(told[0]) if told else f"no entry {ids[0]} in the journal", 0 if told else 1
-    return (_json(told) if form == "json" else _table(told)), 0
+    return (_json(told) if form == "json" else table(_COLUMNS, told) or "nothing waits"), 0
 
 
 def row_of(told: Told) -> dict[str, Any]:
@@ -79,16 +72,3 @@ def _time(seconds: float) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    if not rows:
-        return "nothing waits"
-    cells = [_COLUMNS, *(tuple(_short(row[column]) for column in _COLUMNS) for row in rows)]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(_COLUMNS))]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
-
-
-def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

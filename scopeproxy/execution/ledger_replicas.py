@@ -139,6 +139,17 @@ def _chosen(at: Mapping[str, str], sites: Iterable[str]) -> str | None:
     return first or (next(iter(at.values())) if len(set(at.values())) == 1 else None)
 
 
+def every(services: Iterable[str] | None, db: sa.Connection) -> list[ReplicaSet]:
+    """All sets, of these services or of any, in the order in which they came to be known."""
+    wanted = sa.select(replicas.c.member_of, replicas.c.service, replicas.c.collection, replicas.c.site, replicas.c.id)
+    if services is not None:
+        wanted = wanted.where(replicas.c.service.in_(list(services)))
+    found: dict[str, tuple[str, str, dict[str, str]]] = {}
+    for name, service, collection, site, id_ in db.execute(wanted.order_by(replicas.c.made, replicas.c.site)):
+        found.setdefault(name, (service, collection, {}))[2][site] = id_
+    return [ReplicaSet(*one) for one in found.values()]
+
+
 def any_of_kind(service: str, collection: str, sites: Iterable[str], db: sa.Connection) -> bool:
     """Whether anything of this kind at one of these sites is a replica."""
     which = (replicas.c.service == service) & (replicas.c.collection == collection) & replicas.c.site.in_(list(sites))

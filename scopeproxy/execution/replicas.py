@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from scopeproxy.errors import SiteFailure
@@ -68,6 +69,10 @@ class Replicas:
         wanted = tuple(ids)
         return await self._ledger.read(partial(rows.kin, tuple(services), wanted)) if wanted else {}
 
+    async def every(self, services: Iterable[str] | None = None) -> list[ReplicaSet]:
+        """All sets, of these services or of any, in the order in which they came to be known."""
+        return await self._ledger.read(partial(rows.every, None if services is None else tuple(services)))
+
     async def any_of_kind(self, service: str, collection: str, sites: Iterable[str]) -> bool:
         """Whether anything of this collection at one of these sites is a replica."""
         return await self._ledger.read(partial(rows.any_of_kind, service, collection, tuple(sites)))
@@ -77,6 +82,17 @@ class Replicas:
         when it was of none."""
         gone = partial(self._post, partial(told_gone, site))
         return await self._ledger.write(partial(rows.forget, service, collection, site, id_, gone))
+
+    async def exchange(self, of: ReplicaSet, site: str, id_: str) -> bool:
+        """What was made at a site takes the place of the member that is no more there, and the others are told; False
+        where that contradicts what is known of it."""
+        return await self._ledger.write(partial(self._exchange, of, site, id_))
+
+    def _exchange(self, of: ReplicaSet, site: str, id_: str, db: Transaction) -> bool:
+        gone = partial(self._post, partial(told_gone, site))
+        rows.forget(of.service, of.collection, site, of.members[site], gone, db)
+        now = replace(of, members={**of.members, site: id_})
+        return rows.learn(now, self._now(), partial(self._post, told_set), db)
 
     async def hear_gone(self, service: str, collection: str, site: str, id_: str) -> None:
         """Forget a member by the word of another site's proxy."""

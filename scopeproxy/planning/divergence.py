@@ -114,6 +114,11 @@ def ids_in(service: str, collection: str, group: Shown) -> Iterator[str]:
                     yield from _ids(item.get(field), field)
 
 
+def holds_ids(value: Any, field: str) -> bool:
+    """Whether what a field says names other things."""
+    return any(True for _ in _ids(value, field))
+
+
 def differences(service: str, collection: str, group: Shown, kin: Kin) -> dict[str, tuple[str, ...]]:
     """By site, the fields in which its member differs from that of the first; without those that do not."""
     found: dict[str, tuple[str, ...]] = {}
@@ -138,9 +143,9 @@ def diverging(service: str, collection: str, groups: Sequence[Shown], kin: Kin) 
 
 def _pairs(service: str, collection: str, group: Shown) -> Iterator[tuple[Item, Item, list[str]]]:
     """The first member with each of the others, and the fields that are to be the same."""
-    first, *others = group.values()
-    for other in others:
-        yield first, other, list(_compared(service, collection, first, other))
+    members = list(group.values())
+    for other in members[1:]:
+        yield members[0], other, list(_compared(service, collection, members[0], other))
 
 
 def _compared(service: str, collection: str, one: Item, other: Item) -> Iterator[str]:

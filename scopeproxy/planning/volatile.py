@@ -44,6 +44,7 @@ ROWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     ("identity", "users", ("password_expires_at",)),
     ("identity", "endpoints", ("url",)),
+    ("network", ANY, ("standard_attr_id",)),
     ("network", "networks", ("ipv4_address_scope", "ipv6_address_scope", "l2_adjacency", "mtu", "provider:*")),
     ("network", "subnets", ("segment_id",)),
     ("network", "routers", ("distributed", "external_fixed_ips", "flavor_id", "ha")),

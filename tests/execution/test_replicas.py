@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.ledger_outbox import outbox
 from scopeproxy.execution.replicas import Replicas, ReplicaSet
 
 PAIR = {"Paris": "p1", "Corte": "c1"}
@@ -40,6 +41,38 @@ async def test_kin_are_members_of_the_same_set_of_whatever_service(workers):
     assert kin["p1"] == kin["c1"] | kin["x"] != kin["c1"]
     assert set(await other.kin(("image",), ["p1", "x"])) == {"p1"}
     assert await other.kin(("image",), []) == {}
+
+
+async def test_all_sets_are_told_in_the_order_in_which_they_were_learned(tmp_path):
+    times = iter(range(10))
+    ledger = Ledger(f"sqlite:///{tmp_path}/paris.db", b"k")
+    await ledger.open()
+    replicas = Replicas(ledger, now=lambda: next(times))
+    await replicas.learn("network", "networks", {"Paris": "z", "Corte": "a"})
+    await replicas.learn("image", "images", PAIR)
+    await replicas.learn("image", "images", {"Paris": "p1", "Lyon": "l1"})
+    every = await replicas.every()
+    assert [(one.service, dict(one.members)) for one in every] == [
+        ("network", {"Paris": "z", "Corte": "a"}),
+        ("image", {**PAIR, "Lyon": "l1"}),
+    ]
+    assert await replicas.every(["image"]) == every[1:]
+    await ledger.close()
+
+
+async def test_what_was_made_anew_takes_the_place_of_the_member_that_is_gone(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path}/paris.db", b"k")
+    await ledger.open()
+    replicas = Replicas(ledger, "Paris")
+    for members in (PAIR, {**PAIR, "Lyon": "l1"}):
+        await replicas.learn("image", "images", members)
+        assert await replicas.exchange(ReplicaSet("image", "images", PAIR), "Corte", "c2")
+        assert await replicas.of("image", ["c1", "c2"]) == {"c2": {**members, "Corte": "c2"}}
+        assert await replicas.exchange(ReplicaSet("image", "images", {**PAIR, "Corte": "c2"}), "Corte", "c1")
+    letters = await ledger.read(lambda db: db.execute(outbox.select().where(outbox.c.site == "Corte")).all())
+    told = [f"{one.target.partition('?')[0][:6]} {one.target.rpartition('&')[2]}" for one in letters]
+    assert told[1:3] == ["DELETE Corte=c1", "PUT /. Corte=c2"]
+    await ledger.close()
 
 
 async def test_of_two_that_contradict_each_other_one_is_learned(workers):
