@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 
 from scopeproxy.edges.writing import HeldResponse
@@ -67,6 +68,20 @@ class _Connection(web.RequestHandler):
         if self._request_count == 0:
             # aiohttp would go on to wait for the first request of a connection that was accepted only just now.
             self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._tell_whose_body_it_is()
+
+    def _tell_whose_body_it_is(self) -> None:
+        """aiohttp takes bytes that are wrong for one more request, which is refused once those before it are answered.
+        Where they are in the body of one, that one would go on to wait for the rest of it, which never comes."""
+        current = [self._current_request.content] if self._current_request is not None else []
+        unfinished = [body for body in (*current, *(body for _, body in self._messages)) if not body.is_eof()]
+        if unfinished:
+            self._messages.pop()
+            unfinished[-1].set_exception(web.RequestPayloadError("the body is wrong"))
 
     def log_exception(self, *args: object, **kw: object) -> None:
         error = kw.get("exc_info")

@@ -120,7 +120,10 @@ def _is_oddly_framed(request: web.BaseRequest) -> bool:
 
 def is_last(request: web.BaseRequest) -> bool:
     """Whether no further request can be read from the connection: nobody knows where it would begin, because a body
-    was never asked for and may come or not, or because the parser was told that another protocol begins."""
+    was never asked for and may come or not, or is wrong, or because the parser was told that another protocol begins.
+    """
+    if request.content.exception() is not None:
+        return True
     if request.method == "CONNECT" or "Upgrade" in request.headers or _is_oddly_framed(request):
         return True
     return "Expect" in request.headers and not request.content.is_eof()

@@ -37,6 +37,26 @@ async def test_what_is_no_http_gets_400_and_is_not_repeated_in_the_log(stage, ca
     assert "Traceback" not in caplog.text
 
 
+async def test_a_body_that_goes_wrong_once_it_was_begun_is_refused_at_once(stage):
+    # It was waited for: until the time was up that an answer may take.
+    begun = asyncio.Event()
+
+    async def script(reader, writer):
+        await reader.readuntil(b"abc")
+        begun.set()
+        await reader.read()
+
+    wire = await stage.wire(await stage.docs(await stage.back(script)))
+    wire.send(b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    async with asyncio.timeout(20):
+        await begun.wait()
+    wire.send(b"nonsense\r\n0\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\n\r\n")
+    answer = await wire.rest()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.parametrize(
     "lines",
     [b"X-Long: " + b"a" * 5000, b"\r\n".join([b"X-Many: " + b"a" * 100] * 40)],

@@ -1,0 +1,69 @@
+"""A client on a raw socket: it sends bytes, and h11 reads what comes back."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+import h11
+
+from scopeproxy.model.topology import Address
+from tests.conformance.backend import PATIENCE, Message, messages
+
+PROBE = b"GET /probe HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+class Client:
+    def __init__(self, to: Address) -> None:
+        self.socket = socket.create_connection(to, PATIENCE)
+        self.raw = b""
+        self._left = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self, method: bytes = b"GET") -> Message:
+        """The next answer, to a request by this method."""
+        reader = h11.Connection(h11.CLIENT, 1 << 17)
+        reader.send(h11.Request(method=method, target="/", headers=[("Host", "h")]))
+        reader.send(h11.EndOfMessage())
+        if self._left:
+            reader.receive_data(self._left)
+        answer = messages(reader, self._more)
+        assert answer is not None, "the connection was closed before an answer"
+        self._left = reader.trailing_data[0]
+        return answer
+
+    def _more(self) -> bytes:
+        data = self.socket.recv(1 << 16)
+        self.raw += data
+        return data
+
+    def ask(self, data: bytes, method: bytes = b"GET") -> Message:
+        self.send(data)
+        return self.answer(method)
+
+    def rest(self) -> bytes:
+        """What comes until the other end closes."""
+        found, self._left = self._left, b""
+        try:
+            while data := self._more():
+                found += data
+        except ConnectionResetError:
+            pass
+        return found
+
+    def is_open(self) -> bool:
+        """Whether the connection takes another request, and its answer is the next thing on it."""
+        try:
+            return self.ask(PROBE).start == b"200"
+        except (OSError, AssertionError, h11.RemoteProtocolError):
+            return False
+
+    def ends(self) -> None:
+        """No more is sent, but all is read that still comes."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def resets(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
