@@ -15,7 +15,6 @@ from scopeproxy.errors import SiteFailure
 from scopeproxy.execution import ledger_journal as rows
 from scopeproxy.execution.envelope import Envelope, Letter
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.ledger_database import Work
 from scopeproxy.execution.ledger_journal import Connection, Draft, Told
 from scopeproxy.execution.spool import Spool, Spooled
 from scopeproxy.model.identity import Login, SiteToken, Token
@@ -26,16 +25,26 @@ from scopeproxy.planning.journal import QUIET, Entry, State, cancelled, names_in
 # Seconds for which an entry stays in hand without a word of whoever has it: then another process takes it over.
 LEASE = 15.0
 
+# What stands in the place of something that was within the limits.
+NO_LIMIT = 2**62
+
+# Writes down what became of a write.
+Telling = Callable[[Connection, bool], Collection[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A write that is written down: the entry of each site, and the sites at which it stands behind others."""
+    """A write that is written down: its sites, and those of them at which it stands behind others.
+
+    `drafts`: what is, or would be, written down for each site, alternatives included; `choices`: sites of which one has
+    to do it, where the policy is to queue.
+    """
 
     write: str
-    entries: Mapping[str, int]
+    sites: frozenset[str]
     behind: frozenset[str]
-    touches: frozenset[str]
-    owner: str = ""
+    drafts: Mapping[str, Draft]
+    choices: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Journal:
         self._begun: set[str] = set()
         self._in_hand: set[int] = set()
         # Of clients' writes, what became of them, where the ledger could not be told.
-        self._untold: dict[str, Work[Collection[str]]] = {}
+        self._untold: dict[str, Telling] = {}
         # One process needs nobody's leave, not even its own of before it was killed.
         self._name = secrets.token_hex(8) if several else "alone"
 
@@ -88,28 +97,36 @@ class Journal:
         size: int,
         everywhere: bool,
         data: Spooled | None = None,
+        choices: Sequence[Sequence[str]] | None = None,
     ) -> Begun | None:
         """Write down a write before it is sent: at every site (`everywhere`: the policy is to queue), or only at those
         where it must stand behind others; None where that is nowhere.
 
-        `data`: what `keep` has taken, which belongs to the write from now on, if it is written down.  Raises
-        SiteFailure where the journal would hold more than `most` writes, or `size` bytes, or cannot be written.
+        `data`: what `keep` has taken, which belongs to the write from now on, if it is written down.  `choices`: the
+        sites, where of some only one has to do it: it is written down for the first of them, until it is the `turn` of
+        another.  Raises SiteFailure where the journal would hold more than `most` writes, or `size` bytes, or cannot be
+        written.
         """
         touches, mentions = self._marks(about)
         intent, owner, now = about.intent, about.owner, self._clock()
         write = data.name if data is not None else secrets.token_hex(16)
         if not everywhere and not await self.in_the_way(about, letters):
             return None
+        branches = tuple(map(tuple, choices or [[site] for site in letters]))
 
         def work(db: Connection) -> Begun | None:
             behind = rows.held(letters, touches, mentions, db)
-            sites = list(letters) if everywhere else sorted(behind)
             blank = Entry(0, write, "", intent.kind, not intent.beneath, now, touches, mentions)
-            drafts = [Draft(replace(blank, site=site), owner, letters[site], site not in behind) for site in sites]
-            if not drafts:
+            drafts = {
+                site: Draft(replace(blank, site=site), owner, letter, site not in behind)
+                for site, letter in letters.items()
+            }
+            able = [[site for site in some if everywhere or site in behind] for some in branches]
+            first = [some[0] for some in able if some]
+            if not first:
                 return None
-            ids = rows.put(self._envelope, drafts, most, size, now + LEASE, db)
-            return Begun(write, dict(zip(sites, ids, strict=True)), behind, touches, owner)
+            rows.put(self._envelope, [drafts[site] for site in first], most, size, now + LEASE, db)
+            return Begun(write, frozenset(first), behind, drafts, branches if everywhere else ())
 
         # Before it is there: nobody may take it for one that was left behind.
         self._begun.add(write)
@@ -122,6 +139,21 @@ class Journal:
             elif data is not None:
                 data.let_go()
         return begun
+
+    async def turn(self, begun: Begun, site: str) -> None:
+        """A site is about to be sent the write instead of another, which did not do it and will not: that is written
+        down before, so that whoever comes after us makes it at one of them alone."""
+        others = next((some for some in begun.choices if site in some and len(some) > 1), None)
+        if others is None:
+            return
+
+        def work(db: Connection) -> None:
+            entries = [one for one in rows.of_write(begun.write, db) if one.site in others]
+            if not any(one.site == site for one in entries):
+                rows.drop([one.id for one in entries], db)
+                rows.put(self._envelope, [begun.drafts[site]], NO_LIMIT, NO_LIMIT, self._clock() + LEASE, db)
+
+        await self._ledger.write(work, durable=True)
 
     async def in_the_way(self, about: About, sites: Collection[str]) -> frozenset[str]:
         """Of these sites, those at which a write stands behind others."""
@@ -152,16 +184,18 @@ class Journal:
         `ids`: what was created, where it is known by now.
         """
         queued = {one.site: one for one in outcomes if isinstance(one, Unreached) and one.queued}
-        # What it is known by: later writes name it so.
-        names, now = begun.touches | self._envelope.marks(ids.values(), begun.owner), self._clock()
+        owner = next(iter(begun.drafts.values())).owner
+        names, now = self._envelope.marks(ids.values(), owner), self._clock()
 
-        def work(db: Connection) -> Collection[str]:
-            gone = {begun.write}
-            rows.drop([id_ for site, id_ in begun.entries.items() if site not in queued], db)
+        def work(db: Connection, again: bool) -> Collection[str]:
+            gone, there = {begun.write}, rows.of_write(begun.write, db)
+            rows.drop([one.id for one in there if one.site not in queued], db)
+            if not again:
+                # Of alternatives that nobody did, the one that gets it need not be the last that was tried.
+                others = [begun.drafts[site] for site in queued if site not in {one.site for one in there}]
+                rows.put(self._envelope, others, NO_LIMIT, NO_LIMIT, now + LEASE, db)
             for entry in rows.untold(begun.write, db):
-                outcome = queued.get(entry.site)
-                if outcome is None:
-                    continue
+                outcome = queued[entry.site]
                 unneeded = cancelled(rows.line(entry.site, entry.touches, db), entry)
                 if unneeded:
                     rows.drop([entry.id, *(one.id for one in unneeded)], db)
@@ -169,30 +203,32 @@ class Journal:
                     continue
                 unsure = outcome.sent and entry.site not in begun.behind
                 waits = replace(entry, state=State.QUEUED, unsure=unsure, next_try=now + (QUIET if unsure else 0.0))
-                waits = replace(waits, touches=names, mentions=entry.mentions | names)
+                # What it is known by: later writes name it so.
+                known = entry.touches | names
+                waits = replace(waits, touches=known, mentions=entry.mentions | known)
                 rows.keep(waits, outcome.why, ids, db)
             return gone
 
-        await self._tell(begun.write, work)
+        await self._tell(begun.write, work, False)
 
     async def forget(self, begun: Begun) -> None:
         """A write that failed as a whole, and was told so."""
 
-        def work(db: Connection) -> Collection[str]:
-            rows.drop(begun.entries.values(), db)
+        def work(db: Connection, again: bool) -> Collection[str]:
+            rows.drop([one.id for one in rows.of_write(begun.write, db)], db)
             return (begun.write,)
 
-        await self._tell(begun.write, work)
+        await self._tell(begun.write, work, False)
 
-    async def _tell(self, write: str, work: Work[Collection[str]]) -> None:
+    async def _tell(self, write: str, work: Telling, again: bool) -> None:
         """Write down what became of a write.  Until that has worked it is in hand, and not made again; should we be
         killed before, it is found as one of which nobody knows.
 
-        `work` gives the writes of which data may be left to tidy up.
+        `work` is given whether it may have been done before, and gives the writes of which data may be left.
         """
         self._untold.pop(write, None)
         try:
-            gone = await self._ledger.write(work, durable=True)
+            gone = await self._ledger.write(lambda db: work(db, again), durable=True)
         except SiteFailure:
             self._untold[write] = work
             raise
@@ -215,7 +251,7 @@ class Journal:
     async def recover(self) -> int:
         """Say that what this process has in hand still is, and free what nobody has."""
         for write, untold in list(self._untold.items()):
-            await self._tell(write, untold)
+            await self._tell(write, untold, True)
         now = self._clock()
 
         def work(db: Connection) -> int:

@@ -280,6 +280,7 @@ class Journey:
             return replace(call, request=request)
 
         async def make(call: Call) -> Outcome:
+            await self._queueing.turn(queued, call.site)
             outcome = await self._calling.call(call, found, travel, work.intent)
             names = {**work.translations.get(call.site, {}), **asker.renamed.get(call.site, {})}
             return await said_by_the_client(outcome, names, travel.deadline)

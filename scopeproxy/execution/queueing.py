@@ -3,7 +3,6 @@ answered."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scopeproxy.errors import NotYet
@@ -18,7 +17,7 @@ from scopeproxy.model.identity import Identity
 from scopeproxy.model.messages import Held, Unreached
 from scopeproxy.model.topology import Limits
 from scopeproxy.planning import conditions
-from scopeproxy.planning.plan import AllOf, Call, Plan, Work
+from scopeproxy.planning.plan import Call, Plan, Work, choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,10 @@ class Queueing:
 
         Raises SiteFailure, before anything is sent, where the journal is full or cannot be written.
         """
-        calls = _at_all(plan)
-        if not calls:
+        parts = choices(plan)
+        if not parts:
             return Queued()
+        calls = [call for part in parts for call in part]
         queues = work.policy == "queue"
         unasked = [call.site for call in calls if conditions.for_site(work.request, call.site) is None]
         if queues and unasked:
@@ -69,7 +69,10 @@ class Queueing:
         letters = {call.site: _letter(work, call, found, travel, caller) for call in calls}
         limits = self._limits
         try:
-            begun = await self._journal.begin(letters, about, limits.journal_entries, limits.journal, queues, data)
+            begun = await self._journal.begin(
+                letters, about, limits.journal_entries, limits.journal, queues, data,
+                [[call.site for call in part] for part in parts],
+            )  # fmt: skip
         except BaseException:
             if data is not None:
                 await self._journal.give_up(data)
@@ -77,6 +80,11 @@ class Queueing:
         down = frozenset(call.site for call in calls if queues and self._health.believed_down(call.site))
         # When all are believed down, all are tried.
         return Queued(begun, down if len(down) < len(calls) else frozenset(), data)
+
+    async def turn(self, queued: Queued, site: str) -> None:
+        """A site is about to be sent the write."""
+        if queued.begun is not None:
+            await self._journal.turn(queued.begun, site)
 
     async def end(self, queued: Queued, result: Result) -> None:
         """Settle what came of it, before the client is answered."""
@@ -94,14 +102,6 @@ class Queueing:
             await self._journal.forget(queued.begun)
         elif queued.data is not None:
             await self._journal.give_up(queued.data)
-
-
-def _at_all(plan: Plan) -> Sequence[Call]:
-    """The calls of a plan that makes all of them; of alternatives nobody could say which one is to be made later."""
-    if not isinstance(plan, AllOf):
-        return ()
-    calls = [part for part in plan.plans if isinstance(part, Call)]
-    return calls if len(calls) == len(plan.plans) else ()
 
 
 def _letter(work: Work, call: Call, found: Found, travel: Travel, caller: Identity | None) -> Letter:

@@ -191,7 +191,7 @@ class Replay:
         _, project = letter.own
         try:
             scope = parse(letter.scope, self._vocabulary)
-            work = Work(letter.request, classify(letter.request), scope, self._here)
+            work = Work(letter.request, classify(letter.request), scope, self._here, policy="queue")
             work = await self._translating.by_sets(work)
             then = {(service, collection, here): there for service, collection, here, there in letter.ids}
             work = replace(work, translations={site: {**then, **work.translations.get(site, {})}})

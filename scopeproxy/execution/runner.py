@@ -178,7 +178,15 @@ class _Conversation:
             if branch.verdict is Verdict.STOP:
                 return self._stopped(branch)
             fallen.append(branch)
-        return self._given_up(fallen)
+        return self._queued_for_one(self._given_up(fallen), plans)
+
+    def _queued_for_one(self, branch: _Branch, plans: Sequence[Plan]) -> _Branch:
+        """The branch that nobody did, where the policy is to queue: the first of its sites that could not be reached,
+        as written, gets it later, and the others need not."""
+        if self._work.policy != "queue" or not self._work.intent.writes:
+            return branch
+        first = journal.first_to_get_it(branch.parts, [call.site for plan in plans for call in calls_of(plan)])
+        return branch if first is None else replace(branch, parts=(first,))
 
     def _put_off(self, plan: Plan) -> bool:
         """A site believed down is tried when no other candidate remains."""

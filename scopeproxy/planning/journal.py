@@ -169,6 +169,12 @@ def with_queued(outcomes: Sequence[Outcome], intent: Intent) -> tuple[Outcome, .
     return tuple(later[one.site] or one for one in outcomes)
 
 
+def first_to_get_it(outcomes: Sequence[Outcome], sites: Sequence[str]) -> Outcome | None:
+    """Of alternatives, in their written order, that none of them did: the first that could get the write later."""
+    by_site = {one.site: one for one in outcomes}
+    return next((by_site[site] for site in sites if site in by_site and _later(by_site[site]) is not None), None)
+
+
 def _later(outcome: Outcome) -> Unreached | None:
     """The outcome as that of a site which gets the write later; None where the site has answered."""
     if isinstance(outcome, Unreached):

@@ -122,6 +122,21 @@ def goes_everywhere(plan: Plan) -> bool:
     return isinstance(plan, AllOf) and all(isinstance(part, Call) or goes_everywhere(part) for part in plan.plans)
 
 
+def choices(plan: Plan) -> tuple[tuple[Call, ...], ...] | None:
+    """The parts of a plan that does all of several: for each, the calls of which one has to succeed, in written order.
+
+    None where it is no such plan, or where alternatives are nested deeper, or a site is in two parts: then nobody could
+    say which of them a site gets later.
+    """
+    if not isinstance(plan, AllOf):
+        return None
+    parts = [part.plans if isinstance(part, FirstOf) else (part,) for part in plan.plans]
+    calls = tuple(tuple(one for one in part if isinstance(one, Call)) for part in parts)
+    sites = [call.site for part in calls for call in part]
+    whole = all(len(some) == len(part) for some, part in zip(calls, parts, strict=True))
+    return calls if whole and len(set(sites)) == len(sites) else None
+
+
 def always_in(plan: Plan) -> tuple[str, ...]:
     """The sites that it calls whatever any of them is found to have, in written order."""
     match plan:

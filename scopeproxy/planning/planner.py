@@ -15,7 +15,7 @@ from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.items import is_whole
 from scopeproxy.planning.merging import require_mergeable
 from scopeproxy.planning.paging import Position, at, bare_target, left
-from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work
+from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work, choices
 from scopeproxy.planning.references import foreign_references
 from scopeproxy.planning.rules import narrow_substrates, refuse, spread
 from scopeproxy.planning.translations import Place, places, translated
@@ -60,10 +60,13 @@ def _check_built(work: Work) -> None:
     if not spread(where(work)) or work.intent.kind in (Kind.LOGIN, Kind.TOKEN):
         return
     require_mergeable(work.request, work.intent)
-    if work.intent.kind is Kind.UPLOAD and not _all_at_once(where(work)):
-        raise NotYet("scope: data go to several sites all at once: with '&', a '|' beside it is not built yet")
     if work.policy == "queue" and work.intent.writes:
         _check_queueable(work)
+    elif work.intent.kind is Kind.UPLOAD and not _all_at_once(where(work)):
+        raise NotYet(
+            "scope: data go to several sites all at once, as they come: with '&', a '|' beside it is built for "
+            "on-partial=queue alone, which keeps them"
+        )
     if work.intent.kind is Kind.LIST and dict(work.request.query).get("offset", "0") not in ("", "0"):
         raise NotYet("scope: an offset counts the items of one site's list: over several sites go on by marker")
 
@@ -73,11 +76,11 @@ def _all_at_once(location: Location) -> bool:
 
 
 def _check_queueable(work: Work) -> None:
-    """Raise NotYet for a write that the journal cannot hold for a site yet."""
-    if not _all_at_once(where(work)):
+    """Raise NotYet for a write of which nobody could say which site gets it later."""
+    if not isinstance(where(work), And) or choices(_tree(where(work), lambda site: Call(site, work.request))) is None:
         raise NotYet(
-            f"scope: on-partial=queue is not built yet for alternatives, as in {where(work)}: "
-            "join the sites by & alone, or use undo or keep"
+            f"scope: on-partial=queue is not built yet for {where(work)}: join sites by &, and beside it alternatives "
+            "of single sites, each named once, as in A & (B | C); or use undo or keep"
         )
 
 

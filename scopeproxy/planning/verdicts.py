@@ -81,6 +81,9 @@ def row_for(outcome: Outcome, request: Request, intent: Intent, quota_moves_on: 
 
 def judge(outcome: Outcome, request: Request, intent: Intent, quota_moves_on: bool = False) -> Verdict:
     """Whether `|` is done with this outcome, moves on, or stops."""
+    if isinstance(outcome, Unreached) and outcome.queued:
+        # What this write stands behind waits for this site and for no other.
+        return STOP
     row = row_for(outcome, request, intent, quota_moves_on)
     return row.writes if intent.writes else row.reads
 

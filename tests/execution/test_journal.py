@@ -74,7 +74,7 @@ async def test_what_a_site_missed_stays_under_the_name_it_has_elsewhere(journal)
     assert await states(journal) == [("Corte", State.QUEUED, False)]
     behind = await begin(journal, on("p", "PATCH"), everywhere=False)
     assert behind.behind == {"Corte"}
-    assert list(behind.entries) == ["Corte"]
+    assert list(behind.sites) == ["Corte"]
     assert await begin(journal, on("other", "PATCH"), everywhere=False) is None
 
 

@@ -63,7 +63,7 @@ async def begin(queueing, one, kind=AllOf):
 async def test_only_what_goes_to_all_is_written_down_and_only_where_the_policy_says_so(queueing, journal):
     assert (await begin(queueing, work(), FirstOf)).begun is None
     assert (await begin(queueing, work(policy="undo"))).begun is None
-    assert set((await begin(queueing, work())).begun.entries) == {"Paris", "Corte"}
+    assert set((await begin(queueing, work())).begun.sites) == {"Paris", "Corte"}
 
 
 async def test_a_site_believed_down_is_not_tried_unless_all_are(queueing, health):
@@ -74,6 +74,47 @@ async def test_a_site_believed_down_is_not_tried_unless_all_are(queueing, health
     assert queued.instead(Call("Corte", one.request)) == Unreached("Corte", False, "believed down")
     health.note("Paris", Unreached("Paris", False, "cut"))
     assert (await begin(queueing, one)).instead(Call("Corte", one.request)) is None
+
+
+def beside(one):
+    """Paris & (Corte | Marseille)."""
+    calls = {site: Call(site, one.request) for site in ("Paris", "Corte", "Marseille")}
+    return AllOf((calls["Paris"], FirstOf((calls["Corte"], calls["Marseille"]))))
+
+
+async def sites_of(journal):
+    return [entry.site for entry in await journal.entries()]
+
+
+async def test_of_alternatives_the_journal_knows_the_one_whose_turn_it_is(queueing, journal):
+    one = work()
+    queued = await queueing.begin(one, beside(one), Found(one.request), Travel("h", "c"), None)
+    assert await sites_of(journal) == ["Paris", "Corte"]
+    for site in ("Paris", "Corte"):
+        await queueing.turn(queued, site)
+    assert await sites_of(journal) == ["Paris", "Corte"]
+    await queueing.turn(queued, "Marseille")
+    assert await sites_of(journal) == ["Paris", "Marseille"]
+    await queueing.end(queued, Result(Reply("Paris", 201), None, (Reply("Paris", 201), Reply("Marseille", 201))))
+    assert await sites_of(journal) == []
+
+
+async def test_of_alternatives_that_nobody_did_the_first_gets_it_later(queueing, journal):
+    one = work()
+    queued = await queueing.begin(one, beside(one), Found(one.request), Travel("h", "c"), None)
+    await queueing.turn(queued, "Marseille")
+    asked = (Reply("Paris", 201), replace(DOWN, queued=True), Unreached("Marseille", False, "cut"))
+    await queueing.end(queued, Result(Reply("Paris", 201), None, asked, (), {"Paris": "p"}))
+    (entry,) = await journal.entries()
+    assert (entry.site, entry.state.value, entry.unsure) == ("Corte", "queued", False)
+    # What comes after it stands behind it, and the other alternative is left alone.
+    later = work("PATCH", "/v2/images/p")
+    queued = await queueing.begin(later, beside(later), Found(later.request), Travel("h", "c"), None)
+    assert queued.begun.behind == {"Corte"}
+    await queueing.fail(queued)
+    kept = work("PATCH", "/v2/images/p", "keep")
+    queued = await queueing.begin(kept, beside(kept), Found(kept.request), Travel("h", "c"), None)
+    assert queued.begun.sites == {"Corte"}
 
 
 async def failing(queueing, ids):
@@ -140,7 +181,7 @@ async def test_data_are_kept_before_they_are_sent_and_until_every_site_has_them(
 
 async def test_of_data_that_every_site_has_nothing_is_left(queueing, journal, tmp_path):
     queued = await begin(queueing, work("PUT", "/v2/images/p/file", "queue", Stream()))
-    assert set(queued.begun.entries) == {"Paris", "Corte"}
+    assert set(queued.begun.sites) == {"Paris", "Corte"}
     await queueing.end(queued, Result(Reply("Paris", 204), None, (Reply("Paris", 204), Reply("Corte", 204))))
     assert (await journal.entries(), kept(tmp_path)) == ([], [])
 

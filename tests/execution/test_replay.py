@@ -237,6 +237,41 @@ async def test_other_data_than_were_sent_stop_the_line(cloud):
     assert spooled(cloud) == []
 
 
+BESIDE = "{keystone: Paris, glance: Paris&(Corte|Marseille)}"
+
+
+async def test_of_alternatives_that_are_away_the_first_gets_it_and_all_that_comes_after_it(cloud):
+    token = await cloud.token(BESIDE)
+    for site in ("Corte", "Marseille"):
+        cloud.emulated.links.cut("Paris", site)
+    made = await create(cloud, token, "one-of", BESIDE)
+    assert (made.status, made.sites["Corte"]) == (201, "queued")
+    assert [one.entry.site for one in await waiting(cloud)] == ["Corte"]
+    cloud.emulated.links.heal("Paris", "Marseille")
+    await cloud.apps["Paris"].house.health.probe("Marseille", cloud.apps["Paris"].house.probe)
+    path, headers = f"/v2/images/{made.json['id']}", {"Content-Type": "application/octet-stream", **QUEUE}
+    put = await cloud.call(
+        "Paris", "image", "PUT", f"{path}/file", scope=BESIDE, token=token, data=DATA, headers=headers
+    )
+    assert (put.status, put.sites["Corte"]) == (204, "queued"), put
+    renaming = await on_one(cloud, token, "PATCH", path, renamed("one-of-2"), scope=BESIDE)
+    assert (renaming.status, renaming.sites["Corte"]) == (200, "queued"), renaming
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert states(cloud, "Corte", "one-of-2") == states(cloud, "Paris", "one-of-2") == [("active", len(DATA))]
+    assert only(cloud, "Marseille", "one-of") == []
+
+
+async def test_an_alternative_that_is_there_gets_it_at_once(cloud):
+    token = await cloud.token(BESIDE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    made = await create(cloud, token, "one-of", BESIDE)
+    assert (made.status, made.sites["Marseille"]) == (201, "201")
+    assert await empty(cloud)
+    cloud.emulated.links.heal()
+    assert only(cloud, "Corte", "one-of") == []
+
+
 async def test_a_create_and_its_delete_cancel_out(cloud):
     token = await cloud.token(SCOPE)
     cloud.emulated.links.cut("Paris", "Corte")

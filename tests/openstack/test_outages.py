@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 import pytest
 
+from tests.openstack.clients import Answer
 from tests.openstack.cloud import ACTIVE, Cloud
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl alice@example"
 
 
 def either(cloud: Cloud) -> str:
@@ -67,3 +73,60 @@ def listed(cloud: Cloud, token: str, scope: str, *names: str) -> tuple[set[str],
     answer = cloud.call("GET", "nova:/v2.1/servers", token=token, scope=scope)
     assert answer.status == 200, answer.text
     return {server["name"] for server in answer.json["servers"]} & set(names), answer.headers.get("X-Scope-Partial")
+
+
+DATA = b"0123456789" * 50_000
+QUEUE = {"X-Scope-Options": "on-partial=queue"}
+
+
+def test_what_a_site_missed_is_made_there_when_it_is_back(cloud: Cloud, name: str) -> None:
+    away = "Corte"
+    scope = f"{{keystone: Paris, glance: Paris&{away}, neutron: Paris&{away}, nova: Paris&{away}}}"
+    people = f"{{keystone: Paris&{away}}}"
+    token, admin = cloud.token(scope=scope), cloud.token(user="admin", scope=people)
+
+    def write(method: str, where: str, token: str = token, scope: str = scope, **more: Any) -> Answer:
+        headers = {**QUEUE, **more.pop("headers", {})}
+        answer = cloud.call(method, where, token=token, scope=scope, headers=headers, **more)
+        assert answer.status < 300, answer.text
+        return answer
+
+    def make(where: str, key: str, token: str = token, scope: str = scope, **values: Any) -> Answer:
+        return write("POST", where, token, scope, json={key: {"name": name, **values}})
+
+    with cloud.proxy_killed(away):
+        image = write(
+            "POST", "glance:/v2/images", json={"name": name, "disk_format": "raw", "container_format": "bare"}
+        )
+        file = f"glance:/v2/images/{image.json['id']}/file"
+        data = write("PUT", file, data=DATA, headers={"Content-Type": "application/octet-stream"})
+        network = make("neutron:/v2.0/networks", "network")
+        key = make("nova:/v2.1/os-keypairs", "keypair", public_key=KEY)
+        user = make("keystone:/v3/users", "user", admin, people, password="correct-horse")
+        for one in (image, data, network, key, user):
+            assert f"{away}=queued" in one.headers["X-Scope-Sites"]
+        assert len(cloud.admin("Paris", "/v1/journal")["entries"]) == 5
+
+    def waits() -> list[Any]:
+        return [] if cloud.admin("Paris", "/v1/journal")["entries"] else [True]
+
+    cloud.wait_for(waits, "an empty journal")
+    there, chief = cloud.token(away), cloud.token(away, "admin")
+    (found,) = cloud.call("GET", f"glance:/v2/images?name={name}", at=away, token=there).json["images"]
+    assert (found["status"], found["size"]) == ("active", len(DATA))
+    assert found["checksum"] == hashlib.md5(DATA, usedforsecurity=False).hexdigest()
+    for where, kinds, by in (
+        ("neutron:/v2.0/networks", "networks", there),
+        ("keystone:/v3/users", "users", chief),
+    ):
+        assert len(cloud.call("GET", f"{where}?name={name}", at=away, token=by).json[kinds]) == 1
+    assert cloud.call("GET", f"nova:/v2.1/os-keypairs/{name}", at=away, token=there).status == 200
+    for where, by, under in (
+        (f"glance:/v2/images/{image.json['id']}", token, scope),
+        (f"neutron:/v2.0/networks/{network.json['network']['id']}", token, scope),
+        (f"nova:/v2.1/os-keypairs/{name}", token, scope),
+        (f"keystone:/v3/users/{user.json['user']['id']}", admin, people),
+    ):
+        gone = write("DELETE", where, by, under)
+        assert "queued" not in gone.headers["X-Scope-Sites"]
+    assert not cloud.call("GET", f"glance:/v2/images?name={name}", at=away, token=there).json["images"]

@@ -21,6 +21,7 @@ from scopeproxy.planning.journal import (
     State,
     after,
     cancelled,
+    first_to_get_it,
     holds_secret,
     names_in,
     ready,
@@ -182,6 +183,13 @@ def test_waits_grow_within_bounds_and_spread(tries, chance, unsure):
 def test_a_create_of_unknown_fate_is_left_alone_for_a_while():
     assert tried(CREATE, Next.MAYBE, 0.0, 0.0).next_try >= QUIET
     assert tried(CREATE, Next.MAYBE, 0.0, 0.0).unsure
+
+
+def test_of_alternatives_the_first_as_written_that_could_get_it_later():
+    gone, busy, here = Unreached("B", False, "cut"), Reply("C", 503), Reply("D", 404)
+    assert first_to_get_it([here, busy, gone], "BCD") is gone
+    assert first_to_get_it([here, busy, gone], "CBD") is busy
+    assert first_to_get_it([here], "BCD") is None
 
 
 def test_what_says_how_it_is_to_be_may_be_said_twice():

@@ -14,6 +14,7 @@ from scopeproxy.planning.plan import (
     Refuse,
     always_in,
     calls_of,
+    choices,
     goes_everywhere,
     sites_in,
     spreads,
@@ -63,3 +64,15 @@ def test_a_plan_tells_whether_several_sites_are_asked_at_once_and_whether_all_ar
 def test_alternatives_are_not_always_called() -> None:
     assert always_in(AllOf((A, FirstOf((B, C)), AllOf((C, A))))) == ("Paris", "Lyon")
     assert always_in(Refuse(CallerError("no"))) == always_in(FirstOf((A, B))) == ()
+
+
+def test_of_what_is_done_at_several_sites_each_part_has_its_choices() -> None:
+    assert choices(AllOf((A, FirstOf((B, C))))) == ((A,), (B, C))
+    assert choices(AllOf((A, B))) == ((A,), (B,))
+    for other in (
+        A,
+        FirstOf((A, B)),
+        AllOf((A, FirstOf((B, AllOf((C, A)))))),
+        AllOf((FirstOf((A, B)), FirstOf((B, C)))),
+    ):
+        assert choices(other) is None

@@ -184,9 +184,21 @@ def test_settle_is_501_also_at_one_site() -> None:
 def test_a_queue_is_for_writes_that_go_to_all_sites_and_never_quietly_something_else(line: str) -> None:
     both, beside = all_of([P, C]), all_of([P, any_of([C, M])])
     assert isinstance(plan(scope(image=both), "image", line, policy="queue"), AllOf)
-    assert isinstance(refusal(plan(scope(image=beside), "image", line, policy="queue")), NotYet)
+    assert isinstance(plan(scope(image=beside), "image", line, policy="queue"), AllOf)
+    for nobody_could_tell in (
+        all_of([P, any_of([C, all_of([M, L])])]),
+        all_of([any_of([P, C]), any_of([C, M])]),
+        any_of([all_of([P, C]), M]),
+    ):
+        assert isinstance(refusal(plan(scope(image=nobody_could_tell), "image", line, policy="queue")), NotYet)
     assert isinstance(plan(scope(image=C), "image", line, policy="queue"), Call)
     assert isinstance(plan(scope(image=beside), "image", "GET /v2/images", policy="queue"), AllOf)
+
+
+def test_data_go_to_alternatives_only_where_they_are_kept() -> None:
+    beside, line = all_of([P, any_of([C, M])]), f"PUT /v2/images/{U}/file"
+    assert isinstance(refusal(plan(scope(image=beside), "image", line, policy="keep")), NotYet)
+    assert isinstance(plan(scope(image=beside), "image", line, policy="queue"), AllOf)
 
 
 def test_an_id_that_the_site_does_not_know_has_to_be_looked_up_there() -> None:

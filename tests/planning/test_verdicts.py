@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,10 @@ def test_each_status_has_its_verdict(statuses: tuple[int, ...], reads: Verdict, 
 
 def test_a_call_that_was_never_sent_can_be_made_elsewhere() -> None:
     assert (verdict(DOWN, READ), verdict(DOWN, WRITE)) == (NEXT, NEXT)
+
+
+def test_what_stands_behind_others_waits_for_its_site() -> None:
+    assert verdict(replace(DOWN, queued=True), WRITE) is STOP
 
 
 def test_a_write_that_may_have_happened_stops_and_a_read_has_nothing_to_lose() -> None:
