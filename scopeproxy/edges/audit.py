@@ -131,6 +131,8 @@ class _Audit:
             sets = [found for one in await replicas.every() if (found := self.chosen(one)) is not None]
             if not sets:
                 return [], 0
+            if waiting := ledger.describe().get("journal"):
+                self.report(f"audit: the journal of {self.here} holds writes that sites have yet to do: {waiting}")
             self.account.under(self._scope(sets))
             if self.wish.forget and "admin" not in await self.account.roles():
                 raise Forbidden("--forget needs the role admin: what others may not see looks as if it were missing")

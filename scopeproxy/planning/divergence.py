@@ -109,9 +109,8 @@ def ids_in(service: str, collection: str, group: Shown) -> Iterator[str]:
     """The ids that stand where members are not the same to the letter: whose kin has to be known to compare them."""
     for first, other, fields in _pairs(service, collection, group):
         for field in fields:
-            if first.get(field) != other.get(field):
-                for item in (first, other):
-                    yield from _ids(item.get(field), field)
+            yield from _ids(first.get(field), field)
+            yield from _ids(other.get(field), field)
 
 
 def holds_ids(value: Any, field: str) -> bool:
@@ -122,9 +121,8 @@ def holds_ids(value: Any, field: str) -> bool:
 def differences(service: str, collection: str, group: Shown, kin: Kin) -> dict[str, tuple[str, ...]]:
     """By site, the fields in which its member differs from that of the first; without those that do not."""
     found: dict[str, tuple[str, ...]] = {}
-    sites = list(group)[1:]
-    for site, (first, other, fields) in zip(sites, _pairs(service, collection, group), strict=True):
-        told = _Reading(service, collection, kin)
+    told = _Reading(service, collection, kin)
+    for site, (first, other, fields) in zip(list(group)[1:], _pairs(service, collection, group), strict=True):
         names = tuple(name for name in fields if told.of(first.get(name), name) != told.of(other.get(name), name))
         if names:
             found[site] = names
@@ -142,7 +140,7 @@ def diverging(service: str, collection: str, groups: Sequence[Shown], kin: Kin) 
 
 
 def _pairs(service: str, collection: str, group: Shown) -> Iterator[tuple[Item, Item, list[str]]]:
-    """The first member with each of the others, and the fields that are to be the same."""
+    """The first member with each of the others, and the fields that should say the same, and do not to the letter."""
     members = list(group.values())
     for other in members[1:]:
         yield members[0], other, list(_compared(service, collection, members[0], other))
@@ -151,11 +149,14 @@ def _pairs(service: str, collection: str, group: Shown) -> Iterator[tuple[Item, 
 def _compared(service: str, collection: str, one: Item, other: Item) -> Iterator[str]:
     is_open = (service, collection) in OPEN
     for field in {**one, **other}:
+        in_both = field in one and field in other
+        # Most fields are the same, and lists are long.
+        if (in_both and one[field] == other[field]) or not (in_both or is_open):
+            continue
         if field in OWN_ID or is_volatile(service, collection, field):
             continue
         by = MADE_BY.get((service, collection, field))
-        alike = by is None or one.get(by) == other.get(by)
-        if alike and (is_open or (field in one and field in other)):
+        if by is None or one.get(by) == other.get(by):
             yield field
 
 
@@ -196,7 +197,7 @@ class _Reading:
             return None
         if not of_users and _is_id(value, field):
             return tuple(sorted(self.kin.get(str(value), _SOME_ID)))
-        return (type(value).__name__, value) if isinstance(value, bool) else value
+        return value
 
     def _mapping(self, value: Item, of_users: bool) -> object:
         told = {key: self.of(inner, key, of_users) for key, inner in value.items() if self._tells(key, of_users)}

@@ -81,6 +81,7 @@ MADE_BY = {("image", "images", "os_hash_value"): "os_hash_algo"}
 OWN_ID = ("id", "uuid")
 
 
+@lru_cache(maxsize=4096)
 def is_volatile(service: str, collection: str, field: str) -> bool:
     """Whether this field may differ between replicas."""
     return bool(_names(service, collection).match(field))

@@ -14,9 +14,15 @@ from scopeproxy.edges.audit import Wish, audit
 from scopeproxy.edges.cli import main
 from scopeproxy.edges.config import load, own_site
 from scopeproxy.edges.keys import site_key
+from scopeproxy.edges.state import state_of
 from scopeproxy.errors import ConfigurationError
+from scopeproxy.execution.journal import About, Journal
 from scopeproxy.execution.ledger import Ledger
+from scopeproxy.execution.ledger_journal import Letter
 from scopeproxy.execution.replicas import Replicas
+from scopeproxy.model.identity import Token
+from scopeproxy.model.messages import Request
+from scopeproxy.planning.intent import classify
 
 OWN = {"OS_AUTH_URL": "http://127.0.0.1:5000/v3", "OS_USERNAME": "admin", "OS_PASSWORD": "correct-horse"}
 
@@ -39,7 +45,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-async def state(path: Path, *sets: dict[str, str]) -> None:
+async def known(path: Path, *sets: dict[str, str]) -> None:
     settings = own_site(load(path), "Paris").proxy
     ledger = Ledger(settings.state, site_key(settings))
     await ledger.open()
@@ -58,17 +64,32 @@ def run(path: Path, capsys: Any, monkeypatch: Any, *words: str, **environ: str) 
 
 
 def test_a_site_without_sets_is_alike(path: Path, capsys: Any, monkeypatch: Any) -> None:
-    asyncio.run(state(path))
+    asyncio.run(known(path))
     assert run(path, capsys, monkeypatch) == (0, "0 replica sets: no difference\n", "")
     code, told, _ = run(path, capsys, monkeypatch, "-f", "json")
     assert (code, json.loads(told)) == (0, {"sets": 0, "findings": []})
 
 
 def test_a_front_that_nobody_serves_is_told_in_one_line(path: Path, capsys: Any, monkeypatch: Any) -> None:
-    asyncio.run(state(path, {"Paris": "p", "Corte": "c"}))
+    asyncio.run(known(path, {"Paris": "p", "Corte": "c"}))
     code, told, why = run(path, capsys, monkeypatch)
     assert (code, told) == (1, "")
     assert why.startswith("audit: 1 replica set\nno login at http://127.0.0.1:5000/v3: ")
+
+
+def test_what_waits_for_a_site_is_told_before_it_is_missed_there(path: Path, capsys: Any, monkeypatch: Any) -> None:
+    async def queue() -> None:
+        state = state_of(own_site(load(path), "Paris").proxy, "Paris")
+        async with state.opened() as ledger:
+            request = Request("image", "DELETE", "/v2/images/p")
+            letters = {"Corte": Letter(request, "", token=Token("t"))}
+            about = About.of(request, classify(request), "u:p")
+            await Journal(ledger, state.key).begin(letters, about, 10, 10_000, True)
+
+    asyncio.run(known(path, {"Paris": "p", "Corte": "c"}))
+    asyncio.run(queue())
+    _, _, why = run(path, capsys, monkeypatch)
+    assert "audit: the journal of Paris holds writes that sites have yet to do: 1\n" in why
 
 
 @pytest.mark.parametrize(
