@@ -30,6 +30,10 @@ _LOOK_EVERY = 1.0
 # alive, again and again, for a quarter of the time of a list over a thousand sites.
 _COLLECT = (20_000, 20, 20)
 
+# Seconds that a thread which merges large lists may go on while the loop waits for the interpreter: a call that comes
+# meanwhile has to wait for it several times.
+_SWITCH = 0.0005
+
 
 class JsonLines(logging.Formatter):
     """One JSON object a line; messages that are JSON already (the calls') stay as they are."""
@@ -62,6 +66,7 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
 
 def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker) -> int:
     gc.set_threshold(*_COLLECT)
+    sys.setswitchinterval(_SWITCH)
     asyncio.run(_serve(App(topology, site, several=worker.of > 1), path, seen, worker))
     return 0
 

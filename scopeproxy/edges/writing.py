@@ -12,6 +12,9 @@ from scopeproxy.model.messages import Reply, header
 
 # What concerns this connection alone is aiohttp's to say; all else that it would say of its own is not.
 _FRAMING = (hdrs.TRANSFER_ENCODING, hdrs.CONNECTION)
+# Bytes that are written in one go: of a large body the rest waits for the client, and not for the loop.
+_AT_ONCE = 256 * 1024
+
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -74,8 +77,9 @@ async def write(request: web.BaseRequest, reply: Reply, patience: float, last: b
     try:
         async with asyncio.timeout(patience):
             await response.prepare(request)
-            if reply.body and not bare:
-                await response.write(reply.body)
+        for start in range(0, 0 if bare else len(reply.body), _AT_ONCE):
+            async with asyncio.timeout(patience):
+                await response.write(reply.body[start : start + _AT_ONCE])
         if reply.rest is not None and not bare:
             async for chunk in reply.rest:
                 async with asyncio.timeout(patience):

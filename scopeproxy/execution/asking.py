@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.aside import aside
 from scopeproxy.execution.reading import collect, discard, unread, within
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning import merging
 from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.items import is_whole
 from scopeproxy.planning.joining import how_many, pages_of_one
+from scopeproxy.planning.lists import contents
 from scopeproxy.planning.plan import Call, Work
 
 Forward = Callable[[Call], Awaitable[Outcome]]
@@ -93,6 +95,7 @@ class Asking:
     async def _read_whole(self, call: Call, reply: Reply) -> Outcome:
         whole = await self._held(reply)
         if isinstance(whole, Reply) and whole.ok and self._work.intent.kind is Kind.LIST:
+            await aside(len(whole.body), contents, whole)
             return await self._all_pages(call, whole)
         return whole
 

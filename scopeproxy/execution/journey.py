@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -384,9 +384,15 @@ class Journey:
     def _learn(self, work: Work, plan: Plan, caller: Identity | None, result: Result) -> None:
         if isinstance(plan, Call):
             return
-        for outcome in result.asked:
-            if isinstance(outcome, Reply):
-                self._affinity.learn(_project(caller), work.request.service, outcome)
+        replies = (one for one in result.asked if isinstance(one, Reply))
+        self._learn_from(replies, _project(caller), work.request.service)
+
+    def _learn_from(self, replies: Iterator[Reply], project: str, service: str) -> None:
+        """Learn from one after the other as the loop has time: neither this call's client nor others wait for it."""
+        reply = next(replies, None)
+        if reply is not None:
+            self._affinity.learn(project, service, reply)
+            asyncio.get_running_loop().call_soon(self._learn_from, replies, project, service)
 
 
 def _merges(work: Work) -> bool:

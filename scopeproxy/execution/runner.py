@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from scopeproxy.errors import ScopeProxyError, SiteFailure
+from scopeproxy.execution.aside import aside
 from scopeproxy.execution.asking import Asking, Forward, Take
 from scopeproxy.execution.comparing import Comparing
 from scopeproxy.execution.reading import discard
@@ -221,7 +222,8 @@ class _Conversation:
 
     async def _all_of(self, plans: Sequence[Plan], needed: frozenset[str]) -> _Branch:
         branches = await together(self._evaluate(part, Take.ALL, _beside(part, plans, needed)) for part in plans)
-        merged = self._merged(branches, await self._sets_in(branches))
+        size = sum(len(part.body) for branch in branches for part in branch.parts if isinstance(part, Reply))
+        merged = await aside(size, self._merged, branches, await self._sets_in(branches))
         if merged.verdict is Verdict.DONE:
             return await self._compared(merged, plans)
         if self._work.intent.writes and any(map(_succeeded, merged.parts)):
