@@ -27,6 +27,7 @@ from scopeproxy.execution import ledger_replicas as ledger_replicas
 from scopeproxy.execution import ledger_rows as rows
 from scopeproxy.execution.ledger_database import T, Work, engine_for, prepare, transaction, unusable
 from scopeproxy.execution.ledger_rows import RequestEntry as RequestEntry
+from scopeproxy.execution.under_way import UnderWay
 from scopeproxy.model.identity import FailedLogin, Login, SiteToken
 
 # Where the database is a server: threads for it, and how often a write that met another worker's is tried (servers
@@ -49,6 +50,7 @@ class Ledger:
         self._safe = rows.Safe(key)
         self._requests: _Recent[str, RequestEntry] = _Recent()
         self._scopes: _Recent[str, tuple[str, float]] = _Recent()
+        self._under_way = UnderWay()
         self._counts: dict[str, int] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._engine: sa.Engine | None = None
@@ -148,18 +150,17 @@ class Ledger:
 
     async def login(self, fingerprint: str) -> Login | None:
         """The login of a client's token, less what has expired; None when it is unknown or has expired itself."""
-        return self._alive(
-            await self._run(partial(rows.login_where, self._safe, rows.logins.c.fingerprint == fingerprint))
-        )
+        return self._alive(await self._login_where(fingerprint, rows.logins.c.fingerprint == fingerprint))
 
     async def login_by_site_token(self, fingerprint: str) -> Login | None:
         """The login of which a site's token has this fingerprint."""
-        found = await self._run(
-            partial(rows.login_where, self._safe, rows.logins.c.fingerprint.in_(rows.holding(fingerprint)))
-        )
-        login = self._alive(found)
+        holding = rows.logins.c.fingerprint.in_(rows.holding(fingerprint))
+        login = self._alive(await self._login_where(f"holding {fingerprint}", holding))
         tokens = [] if login is None else [site.token for site in login.sites.values() if isinstance(site, SiteToken)]
         return login if any(token.fingerprint == fingerprint for token in tokens) else None
+
+    async def _login_where(self, key: str, which: sa.ColumnElement[bool]) -> Login | None:
+        return await self._under_way.once(key, lambda: self._run(partial(rows.login_where, self._safe, which)))
 
     async def mark_validated(self, fingerprint: str, at: float) -> None:
         """The issuer vouched for the token at that time.  An earlier time than is known changes nothing."""
@@ -237,7 +238,11 @@ class Ledger:
             raise RuntimeError("the ledger is not open")
         # A caller that is cancelled leaves the work to the thread: it is done whole, or not at all.
         job = partial(transaction, self._engine, work, writes, tries, durable)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, job)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, job)
+        finally:
+            if writes:
+                self._under_way.outdate()
 
 
 class _Recent(Generic[K, V]):
