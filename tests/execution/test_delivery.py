@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from dataclasses import replace
@@ -115,6 +116,81 @@ async def test_a_site_without_the_service_is_unreached(cloud):
     delivery = cloud.apps["Paris"].house.journey._delivery
     outcome = await delivery.deliver("Corte", Request("dns", "GET", "/"), Travel("h", "127.0.0.1"))
     assert outcome == Unreached("Corte", False, "it has no dns service")
+
+
+# ---- round trips between sites
+
+
+@contextlib.contextmanager
+def between_sites(cloud):
+    """The calls that proxies make to one another meanwhile, and the connections that they open for any call."""
+    calls, opened = [], []
+    with contextlib.ExitStack() as stack:
+        for site, app in cloud.apps.items():
+            forwarder = app.house.forwarder
+            stack.enter_context(_told(forwarder, "send", lambda call, site=site: calls.append((site, call))))
+            stack.enter_context(_told(forwarder._session.connector, "_create_connection", lambda *_: opened.append(1)))
+        yield (
+            (
+                lambda: [
+                    f"{site} > {call.site} {call.method} {call.target}"
+                    for site, call in calls
+                    if call.site != site and not call.target.endswith("/peer/health")
+                ]
+            ),
+            opened,
+        )
+
+
+@contextlib.contextmanager
+def _told(thing, name, tell):
+    real = getattr(thing, name)
+
+    async def told(*args):
+        tell(*args)
+        return await real(*args)
+
+    setattr(thing, name, told)
+    yield
+    setattr(thing, name, real)
+
+
+@pytest.mark.parametrize("path", ["/v2/images", "/v2/images/{id}", "/v2/images/{id}/file"])
+async def test_a_call_to_another_site_is_one_round_trip_as_a_direct_one_is(cloud, path):
+    token = await cloud.token("{glance: Corte}")
+    target = path.format(id=cloud.image("OnlyCorte"))
+    for _ in range(2):
+        with between_sites(cloud) as (calls, opened):
+            answer = await cloud.call("Paris", "image", "GET", target, scope="{glance: Corte}", token=token)
+        assert answer.status == 200
+        assert calls() == [f"Paris > Corte GET {target}"]
+    # By now all connections are there.
+    assert opened == []
+
+
+async def test_a_list_of_all_sites_is_one_round_trip_to_each(cloud):
+    token = await cloud.token("{glance: Paris&Corte&Marseille}")
+    for _ in range(2):
+        with between_sites(cloud) as (calls, opened):
+            listed = await cloud.call(
+                "Paris", "image", "GET", "/v2/images", scope="{glance: Paris&Corte&Marseille}", token=token
+            )
+        assert listed.status == 200
+        assert sorted(calls()) == ["Paris > Corte GET /v2/images", "Paris > Marseille GET /v2/images"]
+    assert opened == []
+
+
+async def test_a_boot_from_another_sites_image_asks_no_more_there_than_nova_asks_of_glance(cloud):
+    scope = "{nova: Paris, glance: Corte}"
+    token = await cloud.token(scope)
+    mark = cloud.mark()
+    with between_sites(cloud) as (calls, _):
+        made = await cloud.boot(scope, token, cloud.image("OnlyCorte"))
+        assert made.status == 202
+        await cloud.settle(made.json["server"]["id"], "Paris", token)
+        there = cloud.seen(mark, "glance", "Corte")
+    assert len(there) > 1
+    assert calls() == [f"Paris > Corte {asked.method} {asked.target}" for asked in there]
 
 
 # ---- peers that prove nothing
