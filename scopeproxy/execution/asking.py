@@ -135,9 +135,9 @@ class Asking:
     def _most(self) -> float:
         """How many items of a site are wanted.  Backwards one page is: its links lead the other way."""
         turn = self._work.turn
-        if turn is None or turn.paging.limit is None or is_whole(self._work.request, self._work.intent, turn):
+        if turn is None or turn.asked.limit is None or is_whole(self._work.request, self._work.intent, turn):
             return math.inf
-        return 0 if turn.paging.backwards else turn.paging.limit
+        return 0 if turn.paging.backwards else turn.asked.limit
 
 
 def _bare(failure: SiteFailure) -> str:

@@ -168,11 +168,15 @@ class Journey:
         work = await self._pages.turn(
             work, _project(caller), self._root(work, travel), partial(self._ask, work, found, travel)
         )
-        plan = make_plan(work, self._topology, _own_ids(caller), self._served.known)
-        story.plan = str(plan)
-        result = await self._run(work, plan, found, travel, caller)
-        await self._pages.keep(work, _project(caller), result.turned)
-        return result
+        while True:
+            plan = make_plan(work, self._topology, _own_ids(caller), self._served.known)
+            story.plan = str(plan)
+            result = await self._run(work, plan, found, travel, caller)
+            await self._pages.keep(work, _project(caller), result.turned)
+            onward = self._pages.onward(work, result.turned)
+            if onward is None:
+                return result
+            work = onward
 
     def _root(self, work: Work, travel: Travel) -> str:
         """The URL under which the client knows the service, for links of our own."""
@@ -293,6 +297,7 @@ class Journey:
                 self._health.believed_down,
                 self._settings.limits.merged_body,
                 self._replicas.of,
+                self._pages.told_before,
             )
         finally:
             bodies.close()

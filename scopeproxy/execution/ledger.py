@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -176,6 +177,15 @@ class Ledger:
     async def keep_page(self, key: str, positions: str, expires: float) -> None:
         """Keep how far a list was told, by what the client's next marker stands for."""
         await self._write(partial(rows.put_page, key, positions, expires))
+
+    async def keep_pages(self, found: Mapping[str, str], expires: float) -> None:
+        """Keep several at once.  Where another worker keeps the same at the same time, once is enough."""
+        with suppress(IntegrityError):
+            await self._write(partial(rows.put_pages, found, expires))
+
+    async def pages(self, keys: Iterable[str]) -> dict[str, str]:
+        """Those of the keys under which something is kept."""
+        return await self._run(partial(rows.pages_of, tuple(keys), self._clock()))
 
     async def page(self, key: str) -> str | None:
         """How far a list was told; None when that is unknown or has expired."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import sqlalchemy as sa
 
-from scopeproxy.execution.ledger_rows import schema
+from scopeproxy.execution.ledger_rows import BATCH as BATCH
+from scopeproxy.execution.ledger_rows import batched, schema
 from scopeproxy.planning.replica_news import ReplicaSet as ReplicaSet
 
 _name, _word = sa.String(255), sa.String(64)
@@ -21,9 +22,6 @@ _name, _word = sa.String(255), sa.String(64)
 LONGEST_ID = 255
 _SURROGATE = re.compile("[\ud800-\udfff]")
 LONGEST_WORD = 64
-
-# Ids to a query.
-BATCH = 500
 
 replicas = sa.Table(
     "replicas",
@@ -71,11 +69,6 @@ def learn(found: ReplicaSet, now: float, news: News, db: sa.Connection) -> bool:
     return True
 
 
-def _batches(names: Iterable[str]) -> Iterator[list[str]]:
-    unique = list(dict.fromkeys(names))
-    return (unique[start : start + BATCH] for start in range(0, len(unique), BATCH))
-
-
 def _sets_with(found: ReplicaSet, db: sa.Connection) -> dict[str, dict[str, str]]:
     """The sets that have one of these members, each with all of its own."""
     of_kind = (replicas.c.service == found.service) & (replicas.c.collection == found.collection)
@@ -85,7 +78,7 @@ def _sets_with(found: ReplicaSet, db: sa.Connection) -> dict[str, dict[str, str]
 
 def _members(names: Iterable[str], db: sa.Connection) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for some in _batches(names):
+    for some in batched(names):
         rows = sa.select(replicas.c.member_of, replicas.c.site, replicas.c.id).where(replicas.c.member_of.in_(some))
         for name, site, id_ in db.execute(rows.order_by(replicas.c.made, replicas.c.site)):
             found.setdefault(name, {})[site] = id_
@@ -107,7 +100,7 @@ def of(
     if db.execute(sa.select(replicas.c.id).where(replicas.c.service == service).limit(1)).first() is None:
         # Lists have many ids, and most deployments few sets.
         return {}
-    for some in _batches(id_ for id_ in ids if fits(id_)):
+    for some in batched(id_ for id_ in ids if fits(id_)):
         which = (replicas.c.service == service) & replicas.c.id.in_(some)
         if collection is not None:
             which &= replicas.c.collection == collection
@@ -124,7 +117,7 @@ def kin(services: Iterable[str], ids: Iterable[str], db: sa.Connection) -> dict[
     """Of each id that is a member of any set of these services, the names of those sets."""
     found: dict[str, set[str]] = {}
     of_services = replicas.c.service.in_(list(services))
-    for some in _batches(id_ for id_ in ids if fits(id_)):
+    for some in batched(id_ for id_ in ids if fits(id_)):
         for id_, name in db.execute(
             sa.select(replicas.c.id, replicas.c.member_of).where(of_services & replicas.c.id.in_(some))
         ):

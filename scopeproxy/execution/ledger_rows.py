@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -81,6 +81,9 @@ pages = sa.Table(
     sa.Column("positions", sa.Text, nullable=False),
     sa.Column("expires", sa.Double, nullable=False, index=True),
 )
+# Keys to a query.
+BATCH = 500
+
 EXPIRING = (requests, scopes, logins, site_logins, signatures, pages)
 
 
@@ -165,6 +168,28 @@ def put_page(key: str, positions: str, expires: float, db: sa.Connection) -> Non
     known = db.execute(pages.update().where(pages.c.key == key).values(positions=positions, expires=expires))
     if not known.rowcount:
         db.execute(pages.insert().values(key=key, positions=positions, expires=expires))
+
+
+def put_pages(found: Mapping[str, str], expires: float, db: sa.Connection) -> None:
+    for some in batched(found):
+        db.execute(pages.delete().where(pages.c.key.in_(some)))
+        db.execute(pages.insert(), [{"key": key, "positions": found[key], "expires": expires} for key in some])
+
+
+def pages_of(keys: Iterable[str], now: float, db: sa.Connection) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in batched(keys):
+        which = pages.c.key.in_(some) & (pages.c.expires > now)
+        found.update(
+            {key: str(text) for key, text in db.execute(sa.select(pages.c.key, pages.c.positions).where(which))}
+        )
+    return found
+
+
+def batched(keys: Iterable[str]) -> Iterator[list[str]]:
+    """The keys, each once, as many to a query as databases take well."""
+    unique = list(dict.fromkeys(keys))
+    return (unique[start : start + BATCH] for start in range(0, len(unique), BATCH))
 
 
 def page(key: str, now: float, db: sa.Connection) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from scopeproxy.lang.scope import At, all_of, sites_of
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.intent import Kind
-from scopeproxy.planning.items import is_whole
+from scopeproxy.planning.items import Sets, is_whole, set_key
 from scopeproxy.planning.paging import (
     Paging,
     Position,
@@ -25,6 +26,7 @@ from scopeproxy.planning.paging import (
     ahead,
     at,
     cursor_key,
+    passed_key,
     read_positions,
     told_positions,
     wanted,
@@ -37,6 +39,12 @@ from scopeproxy.planning.verdicts import told
 
 # Seconds for which a page that was given can be gone on from.
 KEPT = 3600.0
+
+# Seconds for which it is kept which replicas a reading of a list came past: it may take longer than one page of it.
+PASSED = 6 * KEPT
+
+# Items that each site is asked for where a page had none that was not told before.
+REACH = 1000
 
 # How sites tell that a marker is no item of theirs.
 _UNKNOWN = (400, 404)
@@ -59,12 +67,19 @@ class Pages:
         paging = wanted(work.request) if work.intent.kind is Kind.LIST and spread(where(work)) else None
         if paging is None:
             return work
-        whole = is_whole(work.request, work.intent) or await self._counts_replicas(work)
-        if paging.marker is None or whole:
-            return replace(work, turn=Turn(paging, (), root, whole))
+        if is_whole(work.request, work.intent):
+            return replace(work, turn=Turn(paging, (), root, whole=True))
+        if paging.marker is None:
+            return replace(work, turn=Turn(paging, (), root, walk=secrets.token_hex(8)))
         kept = await self._ledger.page(cursor_key(owner, work.request, str(where(work)), paging))
-        positions = await self._searched(work, paging, ask) if kept is None else read_positions(kept)
-        return replace(work, turn=Turn(paging, positions, root))
+        if kept is not None:
+            walk, positions = read_positions(kept)
+            return replace(work, turn=Turn(paging, positions, root, walk=walk))
+        if await self._counts_replicas(work):
+            # What was told before the marker is known when all is known.
+            return replace(work, turn=Turn(paging, (), root, whole=True))
+        positions = await self._searched(work, paging, ask)
+        return replace(work, turn=Turn(paging, positions, root, walk=secrets.token_hex(8)))
 
     async def _counts_replicas(self, work: Work) -> bool:
         """Whether something in the list may be at several sites, and count once."""
@@ -75,9 +90,42 @@ class Pages:
         """Remember how far the page was told, before the client is given it."""
         if turned is None or work.turn is None:
             return
-        paging = replace(work.turn.paging, marker=turned.marker)
-        key = cursor_key(owner, work.request, str(where(work)), paging)
-        await self._ledger.keep_page(key, told_positions(turned.positions), self._now() + KEPT)
+        turn, service = work.turn, work.request.service
+        if turn.walk and turned.passed:
+            places = {passed_key(turn.walk, service, site, id_): str(place) for site, id_, place in turned.passed}
+            await self._ledger.keep_pages(places, self._now() + PASSED)
+        if turned.marker:
+            paging = replace(turn.paging, marker=turned.marker)
+            key = cursor_key(owner, work.request, str(where(work)), paging)
+            await self._ledger.keep_page(key, told_positions(turn.walk, turned.positions), self._now() + KEPT)
+
+    async def told_before(self, service: str, turn: Turn, sets: Sets) -> frozenset[object]:
+        """The keys of those replica sets of which a page before this one told a member: it came past one, at its place
+        in the list of that member's site."""
+        passed = {one.site: one.passed for one in turn.positions if one.passed}
+        members = {
+            member: passed_key(turn.walk, service, *member)
+            for found in sets.values()
+            for member in found.items()
+            if member[0] in passed
+        }
+        if not turn.walk or not members:
+            return frozenset()
+        places = await self._ledger.pages(members.values())
+        gone = {
+            (site, id_)
+            for (site, id_), key in members.items()
+            if (place := places.get(key)) is not None and int(place) <= passed[site]
+        }
+        return frozenset(set_key(found) for found in sets.values() if not gone.isdisjoint(found.items()))
+
+    def onward(self, work: Work, turned: Turned | None) -> Work | None:
+        """The work with the next page instead, where all on this one was told before: clients end a list at a page
+        without items."""
+        if turned is None or turned.marker or work.turn is None:
+            return None
+        turn = replace(work.turn, positions=turned.positions, told=frozenset())
+        return replace(work, turn=replace(turn, reach=max(turn.paging.limit or 0, REACH)))
 
     async def _searched(self, work: Work, paging: Paging, ask: Forward) -> tuple[Position, ...]:
         """Where a list in scope order goes on at a marker of which nothing is kept: behind whoever has that item."""

@@ -23,11 +23,14 @@ from scopeproxy.planning.divergence import Diverging
 from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.items import NO_SETS, Sets
 from scopeproxy.planning.joining import ids_listed
-from scopeproxy.planning.paging import Turned
+from scopeproxy.planning.paging import Turn, Turned
 from scopeproxy.planning.plan import AllOf, Call, FirstOf, Plan, Refuse, Work, calls_of, sites_in
 from scopeproxy.planning.verdicts import Verdict
 
 BelievedDown = Callable[[str], bool]
+
+# Of a service, a page and the replicas on it: the keys of those of which earlier pages of the list told one.
+ToldBefore = Callable[[str, Turn, Sets], Awaitable[frozenset[object]]]
 
 # Of a service, ids and a collection of it: those ids that are replicas, each with all of its set by site.
 SetsOf = Callable[[str, Iterable[str], str | None], Awaitable[Sets]]
@@ -36,6 +39,11 @@ SetsOf = Callable[[str, Iterable[str], str | None], Awaitable[Sets]]
 async def no_sets(service: str, ids: Iterable[str], collection: str | None) -> Sets:
     """Nothing is known to be a replica."""
     return NO_SETS
+
+
+async def nothing_told(service: str, turn: Turn, sets: Sets) -> frozenset[object]:
+    """There was no earlier page."""
+    return frozenset()
 
 
 # On these clients repeat a call by themselves; what was done at one site only would then be done there twice.
@@ -82,12 +90,13 @@ async def run(
     believed_down: BelievedDown = lambda site: False,
     body_limit: int = 64 * 1024 * 1024,
     sets_of: SetsOf = no_sets,
+    told_before: ToldBefore = nothing_told,
 ) -> Result:
     """Carry out the plan.  `forward` makes one call; `body_limit`: bytes of a site's answer that a merge may hold;
-    `sets_of`: what is known of replicas."""
+    `sets_of`: what is known of replicas; `told_before`: which of them earlier pages of a list have told."""
     if isinstance(plan, Refuse):
         return Result(None, plan.error)
-    conversation = _Conversation(work, plan, forward, believed_down, body_limit, sets_of)
+    conversation = _Conversation(work, plan, forward, believed_down, body_limit, sets_of, told_before)
     try:
         return await conversation.hold()
     except BaseException as error:
@@ -106,8 +115,10 @@ class _Conversation:
         believed_down: BelievedDown,
         body_limit: int,
         sets_of: SetsOf,
+        told_before: ToldBefore,
     ) -> None:
-        self._work, self._plan, self._believed_down, self._sets_of = work, plan, believed_down, sets_of
+        self._work, self._plan, self._believed_down = work, plan, believed_down
+        self._sets_of, self._told_before = sets_of, told_before
         self._sets = NO_SETS
         self._asking = Asking(work, forward, body_limit)
         self._undoing = Undoing(work, self._asking, body_limit)
@@ -253,6 +264,9 @@ class _Conversation:
         ids = ids_listed([part for branch in branches for part in branch.parts], work.intent)
         collection = None if work.intent.beneath else work.intent.collection
         self._sets = await self._sets_of(work.request.service, ids, collection)
+        if work.turn is not None and self._sets:
+            told = await self._told_before(work.request.service, work.turn, self._sets)
+            self._work = replace(work, turn=replace(work.turn, told=told))
         return self._sets
 
     def _merged(self, branches: Sequence[_Branch], sets: Sets) -> _Branch:

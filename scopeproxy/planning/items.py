@@ -95,10 +95,15 @@ def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[An
             found.append(("name", repr(name)))
         members = sets.get(str(id_)) if sets else None
         if members is not None and members.get(site) == str(id_):
-            found.append(("set", tuple(sorted(members.items()))))
+            found.append(set_key(members))
         return found
 
     return keys
+
+
+def set_key(members: Mapping[str, str]) -> object:
+    """What all members of a replica set have in common."""
+    return ("set", tuple(sorted(members.items())))
 
 
 def _is_wrapped(request: Request, intent: Intent) -> bool:
@@ -143,13 +148,19 @@ def natural_key(request: Request, intent: Intent) -> Natural | None:
 def is_whole(request: Request, intent: Intent, turn: Turn | None = None) -> bool:
     """Whether a list is asked for as a whole at every site, and made into pages here.
 
-    What counts once by its name, or as a replica, is known only when all is known.  What an application of one's own
-    does with a marker is not ours to guess.
+    What counts once by its name is known only when all is known.  What an application of one's own does with a marker
+    is not ours to guess.
     """
     service = request.service
     is_paged = service in SERVICES and service not in _UNPAGED and (service, intent.collection) not in _BY_OFFSET
     whole = turn is not None and turn.whole
     return whole or not is_paged or natural_key(request, intent) is not None
+
+
+def bare_id(item: Any) -> str | None:
+    """The id by which an item may be known as a replica; None where it has none."""
+    id_ = (item.get("id") or item.get("uuid")) if isinstance(item, dict) else None
+    return str(id_) if id_ else None
 
 
 def item_id(item: Any, request: Request, intent: Intent) -> str | None:

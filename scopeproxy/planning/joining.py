@@ -14,9 +14,9 @@ from scopeproxy.errors import CallerError, NotYet, SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
 from scopeproxy.planning.intent import Intent
-from scopeproxy.planning.items import is_whole, item_id, same, site_teller
+from scopeproxy.planning.items import bare_id, is_whole, item_id, same, site_teller
 from scopeproxy.planning.lists import Listing, contents, envelope, flaw, has_link, linked, listing
-from scopeproxy.planning.paging import Part, Position, Turn, Turned, at, beyond, page, sliced
+from scopeproxy.planning.paging import Page, Part, Position, Turn, Turned, at, beyond, page, sliced
 from scopeproxy.planning.sorting import interleaved, order
 from scopeproxy.planning.writes import absent, what_happened
 
@@ -58,8 +58,7 @@ def ids_listed(outcomes: Sequence[Outcome], intent: Intent) -> Iterator[str]:
     """The ids of the items in the lists of several sites, some of them twice."""
     lists = (_listed(one, intent) for one in outcomes if isinstance(one, Reply) and one.ok)
     items = (item for one in lists if one is not None for item in one.items)
-    ids = (item.get("id") or item.get("uuid") for item in items if isinstance(item, dict))
-    return (str(id_) for id_ in ids if id_)
+    return (id_ for item in items if (id_ := bare_id(item)) is not None)
 
 
 def _listed(reply: Reply, intent: Intent) -> Listing | None:
@@ -103,33 +102,36 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
         for one in listings
     ]
     parts += [Part(one.site, (), more=False) for one in answers.outcomes if _has_nothing_below(answers, one)]
-    owners: dict[object, str] = {}
-    for part in parts:
-        for item in part.items:
-            for key in keys(item, part.site):
-                owners.setdefault(key, part.site)
-    made = page(
-        parts,
-        positions,
-        paging,
-        order(answers.request),
-        id_of,
-        lambda site, item: any(owners[key] != site for key in keys(item, site)),
-    )
+    made = page(parts, positions, paging, order(answers.request), id_of, keys, turn.told)
     missing = {**{one.site: "failed on an earlier page" for one in turn.positions if one.lost}, **missing}
     mark = site_teller(answers.request, answers.intent)
     items = [mark(item, site) for site, item in made.items]
     document = _linked(answers, turn, listings, envelope(listings, items, counted=True), items if made.more else ())
     merged = complete(answers, with_document(first, document), missing)
     last = items and id_of(items[0] if paging.backwards else items[-1])
-    if made.more and not last and (unled := [one.site for one in listings if one.items]):
+    stuck = made.more and not last and (items or made.positions == positions)
+    if stuck and (unled := [one.site for one in listings if one.items]):
         raise NotYet(f"scope: {', '.join(unled)}: its list cannot be read page by page: leave out limit and marker")
-    return replace(merged, turned=Turned(last, made.positions) if last else None)
+    if not last and (not made.more or made.positions == positions):
+        return merged
+    return replace(merged, turned=Turned(last or "", made.positions, tuple(_replicas(answers, turn, parts, made))))
+
+
+def _replicas(answers: Answers, turn: Turn, parts: Sequence[Part], made: Page) -> Iterator[tuple[str, str, int]]:
+    """The replicas that a page came past, each with its place in the list of its site."""
+    before, now = ({one.site: one.passed for one in positions} for positions in (turn.positions, made.positions))
+    for part in parts:
+        start = before.get(part.site, 0)
+        items = part.items[::-1] if turn.paging.backwards else part.items
+        for place, item in enumerate(items[: now[part.site] - start], start + 1):
+            id_ = bare_id(item)
+            if id_ is not None and answers.sets.get(id_, {}).get(part.site) == id_:
+                yield part.site, id_, place
 
 
 def _has_more(reply: Reply, found: Listing, turn: Turn) -> bool:
     """Whether a site's list goes on: it says so, or gave as many as were asked for."""
-    full = turn.paging.limit is not None and len(found.items) >= turn.paging.limit
+    full = turn.asked.limit is not None and len(found.items) >= turn.asked.limit
     return full or has_link(reply, "previous" if turn.paging.backwards else "next")
 
 

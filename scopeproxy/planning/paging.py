@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
 from typing import Any
@@ -37,32 +37,48 @@ class Paging:
 class Position:
     """How far one site's list was told: up to the item `marker`; None: nothing of it yet; `done`: to its end.
 
-    `lost`: the site failed on an earlier page, and what it has is missing from the list.
+    `lost`: the site failed on an earlier page, and what it has is missing from the list; `passed`: how many of its
+    items the list has come past.
     """
 
     site: str
     marker: str | None = None
     done: bool = False
     lost: bool = False
+    passed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A page that is to be made: which, from which positions on (none yet: from the start), and the URL of the
-    service's root as the client knows it, for a link to the next; `whole`: it is cut here from what all sites have."""
+    service's root as the client knows it, for a link to the next; `whole`: it is cut here from what all sites have.
+
+    `walk`: names the reading of the list of which this is a page; `told`: the keys of replicas that were told on
+    earlier pages of it; `reach`: how many items each site is asked for, where that is more than the page may have.
+    """
 
     paging: Paging
     positions: tuple[Position, ...] = ()
     root: str = ""
     whole: bool = False
+    walk: str = ""
+    told: frozenset[object] = frozenset()
+    reach: int | None = None
+
+    @property
+    def asked(self) -> Paging:
+        """What each site is asked for."""
+        return self.paging if self.reach is None else replace(self.paging, limit=self.reach)
 
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What a page was told up to: the client's next marker stands for these positions."""
+    """What a page was told up to: the client's next marker stands for these positions; "": the page has no item, and is
+    to be made from there on.  `passed`: the replicas that it came past, by site and id, each with its place there."""
 
     marker: str
     positions: tuple[Position, ...]
+    passed: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,25 +161,25 @@ def page(
     paging: Paging,
     by: Sequence[By],
     id_of: IdOf,
-    is_told: Callable[[str, Item], bool] = lambda site, item: False,
+    keys: Callable[[Item, str], Sequence[object]] = lambda item, site: (),
+    told_before: Collection[object] = (),
 ) -> Page:
     """The page that the sites' parts make, in scope order or as sorted.
 
-    `is_told`: whether an item is another site's as well, and is told there.  The page ends before `limit` where a site
-    has more than it gave: what comes next may be its item.
+    `keys`: what makes items of two sites one, of which the first is told; `told_before`: those of which one was told on
+    an earlier page.  The page ends before `limit` where a site has more than it gave: what comes next may be its item.
     """
     told: list[tuple[str, Item]] = []
+    owners: dict[object, str] = {}
     passed = dict.fromkeys((part.site for part in parts), 0)
     left = {part.site: len(part.items) for part in parts}
     unknown = {part.site for part in parts if part.more}
     for site, item in _walk(parts, by, paging.backwards):
         passed[site] += 1
-        if not is_told(site, item):
+        again = [key for key in keys(item, site) if key in told_before or owners.setdefault(key, site) != site]
+        if not again:
             told.append((site, item))
         drained = site in unknown and passed[site] == left[site]
-        if drained and not told:
-            # On an empty page clients end the list: twice is better than never.
-            told.append((site, item))
         if drained or (paging.limit is not None and len(told) >= paging.limit):
             break
     given = {part.site: part for part in parts}
@@ -195,7 +211,7 @@ def _moved(position: Position, part: Part | None, passed: Mapping[str, int], id_
     if not count:
         return replace(position, done=done)
     last = part.items[-count] if backwards else part.items[count - 1]
-    return replace(position, marker=id_of(last), done=done)
+    return replace(position, marker=id_of(last), done=done, passed=position.passed + count)
 
 
 def ahead(sites: Sequence[str], owner: str, paging: Paging) -> tuple[Position, ...]:
@@ -218,11 +234,19 @@ def cursor_key(owner: str, request: Request, location: str, paging: Paging) -> s
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
-def told_positions(positions: Sequence[Position]) -> str:
-    """The positions as text, to be kept."""
-    return json.dumps([[one.site, one.marker, one.done, one.lost] for one in positions])
+def told_positions(walk: str, positions: Sequence[Position]) -> str:
+    """The positions of a reading of the list as text, to be kept."""
+    kept = [[one.site, one.marker, one.done, one.lost, one.passed] for one in positions]
+    return json.dumps({"walk": walk, "positions": kept})
 
 
-def read_positions(text: str) -> tuple[Position, ...]:
-    """The positions that were kept."""
-    return tuple(Position(*fields) for fields in json.loads(text))
+def read_positions(text: str) -> tuple[str, tuple[Position, ...]]:
+    """The reading and its positions that were kept; those of an earlier release have no name."""
+    kept = json.loads(text)
+    walk, positions = (kept["walk"], kept["positions"]) if isinstance(kept, dict) else ("", kept)
+    return walk, tuple(Position(*fields) for fields in positions)
+
+
+def passed_key(walk: str, service: str, site: str, id_: str) -> str:
+    """Under what it is kept that a reading of a list came past a replica."""
+    return hashlib.sha256(json.dumps([walk, service, site, id_]).encode()).hexdigest()

@@ -122,7 +122,7 @@ def _turned(work: Work, site: str) -> Request:
     if is_whole(work.request, work.intent, work.turn):
         return replace(work.request, target=bare_target(work.request.target))
     known = {one.site: one for one in work.turn.positions}
-    return at(work.request, known.get(site, Position(site)), work.turn.paging)
+    return at(work.request, known.get(site, Position(site)), work.turn.asked)
 
 
 def narrowed(scope: Scope, service: str, site: str, topology: Topology) -> Scope:

@@ -13,7 +13,7 @@ import pytest
 
 from scopeproxy.errors import BadCollaboration, CallerError, SiteFailure
 from scopeproxy.execution.ledger import Ledger
-from scopeproxy.execution.pages import KEPT, Pages
+from scopeproxy.execution.pages import KEPT, PASSED, Pages
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result, run
 from scopeproxy.lang.parser import parse
@@ -71,7 +71,8 @@ class Cloud(dict[str, Nova]):
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         super().__init__((name, Nova(name, [])) for name in NAMES)
-        self.pages = Pages(TOPOLOGY, ledger, Replicas(ledger), clock)
+        self.replicas = Replicas(ledger)
+        self.pages = Pages(TOPOLOGY, ledger, self.replicas, clock)
 
     async def forward(self, call: Call) -> Outcome:
         return self[call.site].answer(call.request)
@@ -79,9 +80,12 @@ class Cloud(dict[str, Nova]):
     async def get(self, scope: str, target: str, owner: str = "demo", service: str = "compute") -> Result:
         request = Request(service, "GET", target)
         work = Work(request, classify(request), parse(scope, VOCABULARY), "Paris")
-        work = await self.pages.turn(work, owner, ROOT, self.forward)
-        result = await run(work, make_plan(work, TOPOLOGY), self.forward)
-        await self.pages.keep(work, owner, result.turned)
+        following: Work | None = await self.pages.turn(work, owner, ROOT, self.forward)
+        while following is not None:
+            work, plan = following, make_plan(following, TOPOLOGY)
+            result = await run(work, plan, self.forward, sets_of=self.replicas.of, told_before=self.pages.told_before)
+            await self.pages.keep(work, owner, result.turned)
+            following = self.pages.onward(work, result.turned)
         return result
 
     async def ids(self, scope: str, target: str) -> list[str]:
@@ -223,3 +227,61 @@ async def test_a_wrong_scope_is_refused_before_a_marker_is_looked_for(cloud: Clo
 async def test_of_one_site_pages_are_its_own(cloud: Cloud) -> None:
     assert await cloud.ids("nova: Lyon", "/v2.1/servers?limit=2&marker=d") == ["g", "h"]
     assert cloud["Lyon"].asked == ["/v2.1/servers?limit=2&marker=d"]
+
+
+# ---- replicas
+
+
+SETS = [{"Paris": "a", "Corte": "c"}, {"Paris": "e", "Lyon": "i"}, {"Corte": "f", "Lyon": "d"}]
+
+
+async def with_sets(cloud: Cloud) -> None:
+    for members in SETS:
+        assert await cloud.replicas.learn("compute", "servers", members)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+async def test_a_set_is_on_one_page_only_and_no_site_is_asked_for_more_than_pages(cloud: Cloud, limit: int) -> None:
+    await with_sets(cloud)
+    pages = await cloud.by_markers(EVERYWHERE, "/v2.1/servers?", limit)
+    assert "".join(map("".join, pages)) == "abefghj"
+    assert all(f"limit={limit}" in target or "limit=1000" in target for one in cloud.values() for target in one.asked)
+    linked = await cloud.by_links(EVERYWHERE, f"/v2.1/servers?limit={limit}")
+    assert "".join(map("".join, linked)) == "abefghj"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_in_a_sorted_list_a_set_is_told_where_it_comes_first(cloud: Cloud, limit: int) -> None:
+    await with_sets(cloud)
+    pages = await cloud.by_markers(EVERYWHERE, "/v2.1/servers?sort_key=name&sort_dir=asc&", limit)
+    # c is a again, f is d, i is e.
+    assert "".join(map("".join, pages)) == "abdeghj"
+
+
+async def test_a_page_may_be_asked_for_again_in_another_size(cloud: Cloud) -> None:
+    await with_sets(cloud)
+    assert await cloud.ids(EVERYWHERE, "/v2.1/servers?limit=1") == ["a"]
+    assert await cloud.ids(EVERYWHERE, "/v2.1/servers?limit=9&marker=a") == ["b", "e", "f", "g", "h", "j"]
+    assert await cloud.ids(EVERYWHERE, "/v2.1/servers?limit=1&marker=a") == ["b"]
+    assert await cloud.ids(EVERYWHERE, "/v2.1/servers?limit=9&marker=b") == ["e", "f", "g", "h", "j"]
+
+
+async def test_where_nothing_is_kept_a_list_with_replicas_is_had_whole(cloud: Cloud, clock: Clock) -> None:
+    await with_sets(cloud)
+    assert await cloud.ids(EVERYWHERE, "/v2.1/servers?limit=3&marker=b") == ["e", "f", "g"]
+    clock.now += PASSED + 1
+    assert await cloud.ids(EVERYWHERE, "/v2.1/servers?limit=3&marker=g") == ["h", "j"]
+    refused = await cloud.get(EVERYWHERE, "/v2.1/servers?limit=3&marker=x")
+    assert str(refused.error) == "scope: the marker 'x' is of no item of this list at Paris, Corte, Lyon"
+
+
+async def test_what_all_pages_of_a_site_hold_again_costs_few_calls(cloud: Cloud) -> None:
+    many = 1200
+    for site in ("Paris", "Corte"):
+        cloud[site].ids = [f"{site}-{number}" for number in range(many)]
+    for number in range(many):
+        await cloud.replicas.learn("compute", "servers", {site: f"{site}-{number}" for site in ("Paris", "Corte")})
+    pages = await cloud.by_links("nova: Paris&Corte", "/v2.1/servers?limit=300")
+    assert [server for page in pages for server in page] == cloud["Paris"].ids
+    # Beside Paris for each of four pages, and then for as many at once as a site gives.
+    assert len(cloud["Corte"].asked) <= 6

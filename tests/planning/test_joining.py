@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from scopeproxy.errors import CallerError, NotYet, SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request, Unreached, json_reply
 from scopeproxy.planning.answers import Answers, Merged
 from scopeproxy.planning.intent import classify
+from scopeproxy.planning.items import set_key
 from scopeproxy.planning.joining import how_many, joined, pages_of_one
 from scopeproxy.planning.paging import Paging, Position, Turn, Turned
 
@@ -36,14 +38,14 @@ def test_a_page_of_scope_order_and_the_link_to_the_next() -> None:
         ],
         "servers_links": [{"rel": "next", "href": "http://paris:8774/v2.1/servers?name~=a&limit=3&marker=3"}],
     }
-    assert made.turned == Turned("3", (Position("Paris", "2", done=True), Position("Corte", "3")))
+    assert made.turned == Turned("3", (Position("Paris", "2", done=True, passed=2), Position("Corte", "3", passed=1)))
 
 
 def test_the_last_page_has_no_link() -> None:
     turn = Turn(Paging(3, "3"), (Position("Paris", "2", done=True), Position("Corte", "3")), ROOT)
     made = page("/v2.1/servers?limit=3&marker=3", turn, servers("Corte", "4"))
     assert made.reply.json == {"servers": [{"id": "4", "scope_site": "Corte"}]}
-    assert made.turned == Turned("4", (Position("Paris", "2", done=True), Position("Corte", "4", done=True)))
+    assert made.turned == Turned("4", (Position("Paris", "2", done=True), Position("Corte", "4", done=True, passed=1)))
 
 
 def test_backwards_the_link_leads_to_the_page_before() -> None:
@@ -102,7 +104,7 @@ def test_a_site_without_the_resource_is_missing_from_no_page_of_what_is_below_it
     target = "/v2.1/servers/s/os-instance-actions?limit=1"
     first = page(target, Turn(Paging(1, None), (), ROOT), actions("req-1"), absent)
     assert first.partial == ()
-    assert first.turned == Turned("req-1", (Position("Paris", "req-1"), Position("Corte", done=True)))
+    assert first.turned == Turned("req-1", (Position("Paris", "req-1", passed=1), Position("Corte", done=True)))
     last = page(target, Turn(Paging(1, "req-1"), first.turned.positions, ROOT), actions("req-2"))
     assert last.partial == ()
 
@@ -129,3 +131,19 @@ def test_a_page_cut_from_the_whole_tells_how_many_there_are_in_all() -> None:
     ]
     made = page("/v1/secrets?limit=3", Turn(Paging(3, None), (), ROOT), *both, service="key-manager")
     assert (len(made.reply.json["secrets"]), made.reply.json["total"]) == (3, 4)
+
+
+def test_what_a_page_came_past_of_replicas_is_told_with_their_places() -> None:
+    request = Request("compute", "GET", "/v2.1/servers?limit=2&marker=p1")
+    sets = {id_: {"Paris": "p1", "Corte": "c1"} for id_ in ("p1", "c1")}
+    turn = Turn(Paging(2, "p1"), (Position("Paris", "p1", done=True, passed=1), Position("Corte")), ROOT, walk="w")
+    told = replace(turn, told=frozenset({set_key(sets["p1"])}))
+    corte = json_reply("Corte", 200, {"servers": [{"id": "c1"}, {"id": "c2"}]})
+    made = joined(Answers(request, classify(request), (corte,), turn=told, sets=sets))
+    assert [one["id"] for one in made.reply.json["servers"]] == ["c2"]
+    assert made.turned is not None
+    assert made.turned.passed == (("Corte", "c1", 1),)
+    # Where nothing is left of a page, it is to be made from there on.
+    corte = json_reply("Corte", 200, {"servers": [{"id": "c1"}], "servers_links": [{"rel": "next", "href": "/x"}]})
+    empty = joined(Answers(request, classify(request), (corte,), turn=told, sets=sets))
+    assert empty.turned == Turned("", (turn.positions[0], Position("Corte", "c1", passed=1)), (("Corte", "c1", 1),))
