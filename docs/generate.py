@@ -208,14 +208,17 @@ def volatile_table() -> str:
 
 def writable_table() -> str:
     rows = [(one.service, one.collection, *_written(one)) for one in writable.ROWS.values()]
-    return table(("service", "collection", "made with", "set"), rows)
+    return table(("service", "collection", "made with", "set", "by"), rows)
 
 
-def _written(row: writable.Row) -> tuple[str, str]:
+def _written(row: writable.Row) -> tuple[str, str, str]:
     beneath, owner = [one.field for one in row.beneath], [row.owner] if row.owner else []
     data = f"; its {row.data}" if row.data else ""
     made = code([*row.made_with, *owner, *beneath]) + data if row.made_with else "not made again"
-    return made, code([*row.set_with, *beneath]) + (f" but {code(row.once)}" if row.once else "") or "-"
+    set_ = code([*row.set_with, *beneath]) + (f" but {code(row.once)}" if row.once else "")
+    verbs = [row.verb] if row.verb else []
+    calls = [*verbs, *(f"{one.method} …/{one.path}" for one in row.beneath)]
+    return made, set_ or "-", code(calls) or "-"
 
 
 # ---- references and collaborations

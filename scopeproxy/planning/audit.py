@@ -52,11 +52,11 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the sites of a set answered: the members that are there, the first of which the others are to be like; the
-    sites without theirs; and why others did not tell."""
+    sites without theirs, each with more of that, if there is any; and why others did not tell."""
 
     of: ReplicaSet
     there: Shown
-    missing: tuple[str, ...]
+    missing: Mapping[str, str]
     silent: Mapping[str, str]
 
     @property
@@ -69,20 +69,19 @@ class Seen:
 def seen(of: ReplicaSet, answers: Mapping[str, Outcome], base: str | None = None) -> Seen:
     """What answers to the question for each member tell.  `base`: the site whose member counts, where it is there."""
     order = sorted(answers, key=lambda site: site != base)
-    there: dict[str, Item] = {}
-    missing, silent = [], {}
+    there, missing, silent = dict[str, Item](), dict[str, str](), dict[str, str]()
     for site in order:
         outcome = answers[site]
         item = resource(outcome.json) if isinstance(outcome, Reply) and outcome.ok else None
         if item is not None and own_id(item) == of.members[site]:
             there[site] = item
         elif absent(outcome):
-            missing.append(site)
+            missing[site] = outcome.reason if isinstance(outcome, Reply) else ""
         elif isinstance(outcome, Reply) and outcome.ok:
             silent[site] = "answered what is not what was asked for"
         else:
             silent[site] = what_happened(outcome)
-    return Seen(of, there, tuple(missing), silent)
+    return Seen(of, there, missing, silent)
 
 
 def findings(found: Seen, kin: Kin) -> list[Finding]:
@@ -92,8 +91,8 @@ def findings(found: Seen, kin: Kin) -> list[Finding]:
     for site, fields in differences(of.service, of.collection, found.there, kin).items():
         row = Finding(State.DIFFERENT, of.service, of.collection, site, of.members[site], name, fields, like)
         rows.append(row)
-    for site in found.missing:
-        rows.append(Finding(State.MISSING, of.service, of.collection, site, of.members[site], name, like=like))
+    for site, why in found.missing.items():
+        rows.append(Finding(State.MISSING, of.service, of.collection, site, of.members[site], name, (), like, why))
     for site, why in found.silent.items():
         rows.append(Finding(State.UNANSWERED, of.service, of.collection, site, of.members[site], name, why=why))
     return rows

@@ -26,6 +26,12 @@ def test_each_site_is_told_by_what_it_answered() -> None:
     ]
 
 
+def test_where_no_site_is_any_more_nothing_is() -> None:
+    answers: dict[str, Outcome] = {"Paris": shown("Paris"), "Corte": Reply("Corte", 404, reason="no such site")}
+    (row,) = findings(seen(SET, answers), {})
+    assert (row.state, row.site, row.why) == (State.MISSING, "Corte", "no such site")
+
+
 def test_the_member_of_the_site_that_counts_is_the_one_to_be_like() -> None:
     answers: dict[str, Outcome] = {site: shown(site, min_ram=1) for site in SET.members}
     answers["Corte"] = shown("Corte", min_ram=2)

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from keystoneauth1.session import Session
 from scopeproxy.edges.audit import Wish, audit
 from scopeproxy.edges.programs import client_environment
 from scopeproxy.emulator.place import PASSWORD
+from tests.whole.conftest import PATIENCE
 
 SCOPEPROXY = str(Path(sys.executable).parent / "scopeproxy")
 DATA = bytes(range(256)) * 4096
@@ -34,6 +36,13 @@ def environment(lab: Any, site: str = "Paris", user: str = "admin", project: str
 def audited(lab: Any, at: str = "Paris", **wish: Any) -> tuple[list[dict[str, Any]], int]:
     text, code = audit(lab.cloud.topology_path, at, Wish(**wish), environment(lab, at), "json", lambda _: None)
     return json.loads(text)["findings"], code
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
 
 
 def told(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -112,13 +121,15 @@ def test_what_was_changed_at_one_site_is_told_found_and_mended(lab: Any, made: d
 
 
 def test_an_image_is_made_again_with_its_data_and_joins_its_set(lab: Any, made: dict[str, dict[str, str]]) -> None:
-    """By the command itself."""
+    """By the command itself, at the other site."""
     corte = lab.cloud.site("Corte").glance
     corte.state.delete(corte.images[made["image"]["Corte"]])
-    command = (SCOPEPROXY, "audit", "-c", str(lab.cloud.topology_path), "--site", "Paris", "--service", "glance")
+    known = lab.apps["Corte"].house.journey._replicas
+    until(lambda: lab.do(known.of("image", [made["image"]["Corte"]])) != {})
+    command = (SCOPEPROXY, "audit", "-c", str(lab.cloud.topology_path), "--site", "Corte", "--service", "glance")
     done = subprocess.run(
         [*command, "--repair-from", "Paris", "-f", "json"],
-        env=client_environment(os.environ, **environment(lab)),
+        env=client_environment(os.environ, **environment(lab, "Corte")),
         capture_output=True,
         text=True,
         timeout=60,
@@ -130,4 +141,4 @@ def test_an_image_is_made_again_with_its_data_and_joins_its_set(lab: Any, made: 
     id_ = row["mended"].removeprefix("made as ")
     assert corte.state.store.path(id_).read_bytes() == DATA
     replicas = lab.apps["Paris"].house.journey._replicas
-    assert lab.do(replicas.of("image", [id_])) == {id_: {"Paris": made["image"]["Paris"], "Corte": id_}}
+    until(lambda: lab.do(replicas.of("image", [id_])) == {id_: {"Paris": made["image"]["Paris"], "Corte": id_}})
