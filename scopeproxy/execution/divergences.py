@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from scopeproxy.errors import SiteFailure
+from scopeproxy.execution.aside import aside
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result
+from scopeproxy.model.messages import Reply
 from scopeproxy.model.services import SERVICES
-from scopeproxy.planning.divergence import NO_DIVERGENCE, Diverging, diverging, ids_in, shown
+from scopeproxy.planning.divergence import NO_DIVERGENCE, Diverging, Shown, diverging, ids_in, shown
 from scopeproxy.planning.plan import Work
 
 logger = logging.getLogger("scopeproxy")
@@ -24,17 +26,24 @@ class Divergences:
     async def among(self, work: Work, result: Result) -> Diverging:
         """By site, how its replicas in these answers differ; nothing where they hold none, or cannot be compared."""
         service, collection = work.request.service, work.intent.collection
-        groups = shown(work.request, work.intent, result.asked, work.replicas, result.sets)
+        size = sum(len(one.body) for one in result.asked if isinstance(one, Reply))
+        groups, ids = await aside(size, _shown, work, result)
         if not groups:
             return NO_DIVERGENCE
-        ids = dict.fromkeys(id_ for group in groups for id_ in ids_in(service, collection, group))
         try:
             kin = await self._replicas.kin(referred_to(service), ids)
         except SiteFailure as failure:
             # The answer is good without it.
             logger.warning("replicas in an answer were not compared: %s", failure)
             return NO_DIVERGENCE
-        return diverging(service, collection, groups, kin)
+        return await aside(size, diverging, service, collection, groups, kin)
+
+
+def _shown(work: Work, result: Result) -> tuple[Sequence[Shown], Sequence[str]]:
+    """The sets in the answers, and the ids whose kin has to be known to compare them."""
+    groups = shown(work.request, work.intent, result.asked, work.replicas, result.sets)
+    ids = (id_ for group in groups for id_ in ids_in(work.request.service, work.intent.collection, group))
+    return groups, tuple(dict.fromkeys(ids))
 
 
 def referred_to(service: str) -> Iterable[str]:
