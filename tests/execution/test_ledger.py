@@ -320,6 +320,15 @@ async def test_two_workers_and_a_reopening_agree_with_one_dictionary(story):
 # ---- purging
 
 
+async def test_many_places_in_a_list_are_kept_at_once_by_whichever_worker(ledger, other, clock):
+    places = {f"{number:064x}": str(number) for number in range(rows.BATCH + 7)}
+    await asyncio.gather(*(one.keep_pages(places, NOW + HOUR) for one in (ledger, other, ledger)))
+    assert await other.pages([*places, "0" * 63 + "x"]) == places
+    assert await ledger.pages([]) == {}
+    clock.now += HOUR
+    assert await ledger.pages(places) == {}
+
+
 async def test_a_purge_drops_what_has_expired_and_nothing_else(ledger, other, clock, monkeypatch):
     monkeypatch.setattr(rows, "BATCH", 2)
     for _ in range(5):

@@ -305,3 +305,26 @@ async def test_the_key_pair_of_another_user_is_undone_as_theirs(cloud):
     for site, bob in bobs.items():
         undone = [record.target for record in cloud.seen(mark, "nova", site) if record.method == "DELETE"]
         assert undone == [f"/v2.1/os-keypairs/k?user_id={bob}"]
+
+
+@pytest.mark.parametrize(
+    ("device", "status"), [("dhcp-of-my-own", 201), ("an id of nobody", 201), ("a server of Paris", 400)]
+)
+async def test_what_may_be_no_id_at_all_stays_where_nobody_knows_it(cloud, device, status):
+    token = await cloud.token("{*: Paris&Corte}")
+    if device.startswith("a server"):
+        body = {"server": {"name": "alone", "flavorRef": flavor(cloud, "Paris"), "imageRef": cloud.image("OnlyParis")}}
+        body["server"]["networks"] = "auto"
+        device = (await cloud.call("Paris", "compute", "POST", "/v2.1/servers", token=token, body=body)).json["server"][
+            "id"
+        ]
+    networks = await cloud.call("Paris", "network", "GET", "/v2.0/networks", scope="{neutron: Corte}", token=token)
+    port = {"network_id": networks.json["networks"][0]["id"], "device_id": device}
+    made = await cloud.call(
+        "Paris", "network", "POST", "/v2.0/ports", scope="{neutron: Corte}", token=token, body={"port": port}
+    )
+    assert made.status == status, made
+    if status == 400:
+        assert (
+            "it is 'alone' at Paris, and of that name there are none at Corte" in made.json["NeutronError"]["message"]
+        )

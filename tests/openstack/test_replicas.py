@@ -178,6 +178,26 @@ def test_it_is_on_one_page(cloud: Cloud, name: str, where: str) -> None:
     assert gone.status == 204, gone.text
 
 
+def test_pages_put_together_are_the_list(cloud: Cloud, name: str) -> None:
+    scope = "{glance: Paris&Corte}"
+    token = cloud.token(scope=scope)
+    body = {"name": name, "disk_format": "raw", "container_format": "bare"}
+    twins = [told(cloud.call("POST", "glance:/v2/images", token=token, scope=scope, json=body)) for _ in range(3)]
+    for sort in ("", "&sort_key=created_at&sort_dir=desc"):
+        read, path = [], f"/v2/images?limit=2{sort}"
+        while path:
+            page = cloud.call("GET", f"glance:{path}", token=token, scope=scope).json
+            read += [one["id"] for one in page["images"]]
+            path = page.get("next")
+        whole = cloud.call("GET", f"glance:/v2/images?{sort[1:]}", token=token, scope=scope).json["images"]
+        of_set = {id_: members["Paris"] for members in twins for id_ in members.values()}
+        shown = [of_set.get(id_, id_) for id_ in read]
+        assert len(shown) == len(set(shown))
+        assert set(shown) == {of_set.get(one["id"], one["id"]) for one in whole}
+    for members in twins:
+        assert cloud.call("DELETE", f"glance:/v2/images/{members['Corte']}", token=token, scope=scope).status == 204
+
+
 def test_a_server_gets_the_ids_of_each_site(cloud: Cloud, name: str) -> None:
     """The command with which it all began: flavors and networks are called differently at the two sites."""
     words = ("server", "create", name, "--image", cloud.image("Marseille"), "--flavor", "m1.tiny")
@@ -219,6 +239,64 @@ def test_a_role_is_granted_between_what_each_site_calls_its_own(cloud: Cloud, na
         user, project = identity.find_user(name), identity.find_project("demo")
         assert list(identity.role_assignments(user_id=user.id, scope_project_id=project.id))
     assert cloud.openstack("user", "delete", name, user="admin", scope=scope).code == 0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A thing of one collection that another, made after it, refers to in a field."""
+
+    where: str
+    first: tuple[str, str, Mapping[str, Any]]
+    then: tuple[str, str, Mapping[str, Any]]
+    field: str
+    user: str = "alice"
+
+    def __str__(self) -> str:
+        return f"{self.then[0]}-{self.field}"
+
+
+_SUBNET = {"ip_version": 4, "cidr": "192.0.2.0/24", "enable_dhcp": False}
+_RULE = {"direction": "ingress", "protocol": "icmp"}
+REFERENCES = (
+    Reference("keystone:/v3", ("projects", "project", {}), ("projects", "project", {}), "parent_id", "admin"),
+    Reference("neutron:/v2.0", ("networks", "network", {}), ("subnets", "subnet", _SUBNET), "network_id"),
+    Reference("neutron:/v2.0", ("networks", "network", {}), ("ports", "port", {}), "network_id"),
+    Reference(
+        "neutron:/v2.0",
+        ("security-groups", "security_group", {}),
+        ("security-group-rules", "security_group_rule", _RULE),
+        "security_group_id",
+    ),
+)
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_what_is_referred_to_by_any_id_is_each_sites_own(cloud: Cloud, name: str, reference: Reference) -> None:
+    scope = f"{{{reference.where.partition(':')[0]}: Paris&Corte}}"
+    token = cloud.token("Corte", reference.user, scope)
+
+    def make(kind: tuple[str, str, Mapping[str, Any]], **fields: str) -> dict[str, str]:
+        collection, envelope, values = kind
+        named = {} if collection.endswith("rules") else {"name": f"{name}-{'-'.join(fields)}"}
+        body = {envelope: {**named, **values, **fields}}
+        made = cloud.call("POST", f"{reference.where}/{collection}", "Corte", token=token, scope=scope, json=body)
+        assert made.status == 201, made.text
+        return told(made)
+
+    first = make(reference.first)
+    then = make(reference.then, **{reference.field: first["Paris"]})
+    for site, id_ in then.items():
+        path = f"{reference.where}/{reference.then[0]}/{id_}"
+        shown = cloud.call("GET", path, site, token=cloud.token(site, reference.user))
+        assert shown.json[reference.then[1]][reference.field] == first[site]
+    for collection, id_ in ((reference.then[0], then["Corte"]), (reference.first[0], first["Corte"])):
+        gone = cloud.call(
+            "DELETE",
+            f"{reference.where}/{collection}/{id_}",
+            token=cloud.token(scope=scope, user=reference.user),
+            scope=scope,
+        )
+        assert gone.status == 204, gone.text
 
 
 def test_what_lists_are_filtered_by_is_each_sites_own(cloud: Cloud, name: str) -> None:
