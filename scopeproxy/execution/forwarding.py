@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -135,7 +136,7 @@ class Forwarder:
         assert self._session is not None, "open() comes first"
         root = outgoing.root
         address = self._routes.get(root.address, root.address)
-        url = URL(f"{root.scheme}://{address}/", encoded=True)
+        url = _url(root.scheme, address)
         options: dict[str, Any] = {}
         if root.scheme == "https":
             options["server_hostname"] = root.address.host
@@ -149,10 +150,23 @@ class Forwarder:
             data=data,
             chunked=True if body.length is None else None,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(sock_read=outgoing.timeouts.answer),
+            timeout=_between_bytes(outgoing.timeouts.answer),
             middlewares=() if outgoing.method in _REPEATED else (_once,),
             **options,
         )
+
+
+# There are as many as there are fronts and backs, and settings.
+
+
+@lru_cache(maxsize=10_000)
+def _url(scheme: str, address: Address) -> URL:
+    return URL(f"{scheme}://{address}/", encoded=True)
+
+
+@lru_cache(maxsize=16)
+def _between_bytes(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_read=seconds)
 
 
 class _Connector(aiohttp.TCPConnector):

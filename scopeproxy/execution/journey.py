@@ -289,16 +289,12 @@ class Journey:
             names = {**work.translations.get(call.site, {}), **asker.renamed.get(call.site, {})}
             return await said_by_the_client(outcome, names, travel.deadline)
 
+        limit, down = self._settings.limits.merged_body, self._health.believed_down
         try:
-            return await run(
-                work,
-                plan,
-                forward,
-                self._health.believed_down,
-                self._settings.limits.merged_body,
-                self._replicas.of,
-                self._pages.told_before,
-            )
+            if not (several and work.intent.kind is Kind.LIST):
+                return await run(work, plan, forward, down, limit)
+            async with self._replicas.looked_up_ahead(work.request.service) as sets_of:
+                return await run(work, plan, forward, down, limit, sets_of, self._pages.told_before)
         finally:
             bodies.close()
             for site in bodies.left_behind:

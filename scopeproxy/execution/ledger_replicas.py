@@ -97,7 +97,7 @@ def of(
     """Each id that is a member of one set, with the members of that set by site; of several sets, of the one that has
     it at the first of these sites."""
     names: dict[str, dict[str, str]] = {}
-    if db.execute(sa.select(replicas.c.id).where(replicas.c.service == service).limit(1)).first() is None:
+    if not any_of_service(service, db):
         # Lists have many ids, and most deployments few sets.
         return {}
     for some in batched(id_ for id_ in ids if fits(id_)):
@@ -141,6 +141,11 @@ def every(services: Iterable[str] | None, db: sa.Connection) -> list[ReplicaSet]
     for name, service, collection, site, id_ in db.execute(wanted.order_by(replicas.c.made, replicas.c.site)):
         found.setdefault(name, (service, collection, {}))[2][site] = id_
     return [ReplicaSet(*one) for one in found.values()]
+
+
+def any_of_service(service: str, db: sa.Connection) -> bool:
+    """Whether anything of this service is a replica."""
+    return db.execute(sa.select(replicas.c.id).where(replicas.c.service == service).limit(1)).first() is not None
 
 
 def any_of_kind(service: str, collection: str, sites: Iterable[str], db: sa.Connection) -> bool:

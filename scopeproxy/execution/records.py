@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 logger = logging.getLogger("scopeproxy.calls")
 
@@ -49,6 +49,9 @@ class Record:
     carriers: tuple[str, ...] = ()
 
 
+_FIELDS = tuple(one.name for one in fields(Record))
+
+
 class Records:
     """The last calls of one proxy with a scope or a carrier of one, and every `sample`-th other one in the log."""
 
@@ -67,9 +70,8 @@ class Records:
             self._last[record.id] = record
             while len(self._last) > self._remembered:
                 self._last.popitem(last=False)
-        logger.info(
-            json.dumps({key: value for key, value in asdict(record).items() if value not in (None, "", {}, ())})
-        )
+        told = {key: getattr(record, key) for key in _FIELDS}
+        logger.info(json.dumps({key: value for key, value in told.items() if value not in (None, "", {}, ())}))
 
     def get(self, id_: str) -> Record | None:
         """The call of this id, while it is remembered."""

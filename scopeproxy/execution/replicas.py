@@ -6,9 +6,11 @@ through the ledger; announcing.py hands the news on to the other sites' proxies.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -18,11 +20,12 @@ from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.ledger_outbox import post
 from scopeproxy.execution.ledger_replicas import ReplicaSet as ReplicaSet
 from scopeproxy.execution.ledger_replicas import Transaction
-from scopeproxy.execution.runner import Result
+from scopeproxy.execution.runner import Result, SetsOf
 from scopeproxy.model.messages import Outcome, Reply
 from scopeproxy.planning.created import is_new, made_in
 from scopeproxy.planning.divergence import Kin
 from scopeproxy.planning.intent import Kind, classify
+from scopeproxy.planning.items import NO_SETS, Sets
 from scopeproxy.planning.plan import Plan, Work, calls_of
 from scopeproxy.planning.replica_news import told_gone, told_set
 
@@ -72,6 +75,26 @@ class Replicas:
     async def every(self, services: Iterable[str] | None = None) -> list[ReplicaSet]:
         """All sets, of these services or of any, in the order in which they came to be known."""
         return await self._ledger.read(partial(rows.every, None if services is None else tuple(services)))
+
+    @asynccontextmanager
+    async def looked_up_ahead(self, service: str) -> AsyncIterator[SetsOf]:
+        """`of`, for one call: while the sites are asked, it is found out whether the service has any sets at all."""
+
+        async def look() -> bool:
+            # The sites are asked first, and this is done while they answer.
+            await asyncio.sleep(0)
+            return await self._ledger.read(partial(rows.any_of_service, service))
+
+        has_any = asyncio.create_task(look())
+
+        async def of(service: str, ids: Iterable[str], collection: str | None) -> Sets:
+            return await self.of(service, ids, collection) if await asyncio.shield(has_any) else NO_SETS
+
+        try:
+            yield of
+        finally:
+            has_any.cancel()
+            await asyncio.gather(has_any, return_exceptions=True)
 
     async def any_of_kind(self, service: str, collection: str, sites: Iterable[str]) -> bool:
         """Whether anything of this collection at one of these sites is a replica."""

@@ -32,6 +32,20 @@ async def test_what_one_worker_learned_all_know(workers):
     assert await one.of("image", ["p1"]) == {}
 
 
+async def test_whether_there_are_any_is_found_out_ahead(workers):
+    one, other = workers
+    async with other.looked_up_ahead("image") as of:
+        assert await of("image", ["c1"], "images") == {}
+    assert await one.learn("image", "images", PAIR)
+    async with other.looked_up_ahead("image") as of:
+        assert await of("image", ["x", "c1"], "images") == {"c1": PAIR}
+        assert await of("image", ["c1"], "members") == {}
+    async with other.looked_up_ahead("network") as of:
+        assert await of("network", ["c1"], None) == {}
+    async with other.looked_up_ahead("image"):
+        """No list came that has to be looked into."""
+
+
 async def test_kin_are_members_of_the_same_set_of_whatever_service(workers):
     one, other = workers
     assert await one.learn("image", "images", PAIR)
