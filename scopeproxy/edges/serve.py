@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import resource
@@ -24,11 +23,6 @@ logger = logging.getLogger("scopeproxy")
 
 # Seconds between two looks at the topology file.
 _LOOK_EVERY = 1.0
-
-
-# When Python looks for objects that hold one another: seldom.  Calls under way are many objects that it would only find
-# alive, again and again, for a quarter of the time of a list over a thousand sites.
-_COLLECT = (20_000, 20, 20)
 
 # Seconds that a thread which merges large lists may go on while the loop waits for the interpreter: a call that comes
 # meanwhile has to wait for it several times.
@@ -65,7 +59,6 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
 
 
 def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker) -> int:
-    gc.set_threshold(*_COLLECT)
     sys.setswitchinterval(_SWITCH)
     asyncio.run(_serve(App(topology, site, several=worker.of > 1), path, seen, worker))
     return 0

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from scopeproxy.errors import ConfigurationError, SiteFailure
-from scopeproxy.execution.ledger_migrations import upgrade
+from scopeproxy.execution.ledger_revision import confirm, is_newest
 
 # Seconds that a worker waits for another one's transaction.  Ours take well under a millisecond.
 PATIENCE = 10
@@ -74,6 +74,12 @@ def prepare(engine: sa.Engine) -> None:
         _make_private(engine.url.database)
         _log_ahead(engine)
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if is_newest(connection):
+            confirm(connection)
+            return
+        # Only now: Alembic takes 12 MiB and a fifth of the time of a start.
+        from scopeproxy.execution.ledger_migrations import upgrade
+
         upgrade(connection)
 
 

@@ -61,9 +61,6 @@ def _upgrade(connection: sa.Connection) -> None:
         )
     with Operations.context(context):
         context.run_migrations()
-    # A database that cannot be written to is told at the start, also where nothing was to be done.
-    versions = sa.table("alembic_version", sa.column("version_num"))
-    connection.execute(versions.update().values(version_num=scripts.get_current_head()))
 
 
 def _scripts() -> ScriptDirectory:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from scopeproxy.lang.vocabulary import Vocabulary
@@ -27,10 +27,16 @@ class Address(NamedTuple):
     @property
     def on_loopback(self) -> bool:
         """Whether nothing that is sent there leaves this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host.removesuffix(".") == "localhost"
+        return _is_of_this_machine(self.host)
+
+
+# Sites have few hosts and many services, and a thousand sites are asked for again and again while they are loaded.
+@lru_cache(8192)
+def _is_of_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.removesuffix(".") == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
