@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scopeproxy.errors import ConfigurationError, SiteFailure, Unauthorized
@@ -31,7 +32,7 @@ class Account:
         self._turn = asyncio.Lock()
         self._token: Token | None = None
 
-    @property
+    @cached_property
     def trust(self) -> ssl.SSLContext | bool:
         """Which certificates of fronts are believed, and the client's own."""
         verify, own = self._session.verify, self._session.cert

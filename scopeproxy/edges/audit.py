@@ -85,7 +85,8 @@ Chosen = Callable[[ReplicaSet], ReplicaSet | None]
 
 
 def _chosen(topology: Topology, here: str, wish: Wish) -> Chosen:
-    """Of each set what is to be looked at: the members at the wanted sites; None, if that is nothing."""
+    """Of each set what is to be looked at: the members at the wanted sites, and at the one that others are to be like;
+    None, if that is nothing."""
     words = vocabulary(topology)
     services = [words.service(name) for name in wish.services]
     for name, service in zip(wish.services, services, strict=True):
@@ -97,16 +98,15 @@ def _chosen(topology: Topology, here: str, wish: Wish) -> Chosen:
     if scope:
         scope = expand(scope, topology, here, topology.round_trip)
 
+    order = {site: number for number, site in enumerate(topology.sites)}
+
     def of(found: ReplicaSet) -> ReplicaSet | None:
-        if services and found.service not in services:
-            return None
         location = scope.location(found.service)
-        if scope and location is None:
+        if (services and found.service not in services) or (scope and location is None):
             return None
-        order = {site: number for number, site in enumerate(topology.sites)}
-        wanted = found.members if location is None else set(sites_of(location))
-        members = {site: found.members[site] for site in sorted(found.members, key=lambda site: order.get(site, 1e9))}
-        kept = {site: id_ for site, id_ in members.items() if site in wanted}
+        wanted = found.members.keys() if location is None else {*sites_of(location), wish.repair_from}
+        sites = sorted(found.members, key=lambda site: order.get(site, len(order)))
+        kept = {site: found.members[site] for site in sites if site in wanted}
         return replace(found, members=kept) if kept else None
 
     return of

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ from scopeproxy.edges.audit import Wish, audit
 from scopeproxy.edges.cli import main
 from scopeproxy.edges.config import load, own_site
 from scopeproxy.edges.keys import site_key
-from scopeproxy.edges.state import state_of
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.execution.journal import About, Journal
 from scopeproxy.execution.ledger import Ledger
@@ -45,13 +46,20 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-async def known(path: Path, *sets: dict[str, str]) -> None:
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Ledger]:
+    """The ledger of Paris, which is made."""
     settings = own_site(load(path), "Paris").proxy
     ledger = Ledger(settings.state, site_key(settings))
     await ledger.open()
-    for members in sets:
-        await Replicas(ledger).learn("image", "images", members)
+    yield ledger
     await ledger.close()
+
+
+async def known(path: Path, *sets: dict[str, str]) -> None:
+    async with opened(path) as ledger:
+        for members in sets:
+            await Replicas(ledger).learn("image", "images", members)
 
 
 def run(path: Path, capsys: Any, monkeypatch: Any, *words: str, **environ: str) -> tuple[int, str, str]:
@@ -77,14 +85,40 @@ def test_a_front_that_nobody_serves_is_told_in_one_line(path: Path, capsys: Any,
     assert why.startswith("audit: 1 replica set\nno login at http://127.0.0.1:5000/v3: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "sets"),
+    [
+        ((), 3),
+        (("--service", "glance"), 2),
+        (("--service", "glance", "--service", "network"), 3),
+        (("--scope", "{glance: Corte}"), 2),
+        (("--scope", "{image: Paris}"), 1),
+        (("--scope", "{image: Paris}", "--repair-from", "Corte"), 2),
+        (("--scope", "Paris"), 2),
+        (("--scope", "{glance: all(*), neutron: Corte}"), 3),
+    ],
+)
+def test_the_sets_that_are_wanted(path: Path, capsys: Any, monkeypatch: Any, words: tuple[str, ...], sets: int) -> None:
+    async def three() -> None:
+        async with opened(path) as ledger:
+            replicas = Replicas(ledger)
+            await replicas.learn("image", "images", {"Paris": "p", "Corte": "c"})
+            await replicas.learn("image", "images", {"Lyon": "l", "Corte": "c2"})
+            await replicas.learn("network", "networks", {"Corte": "n", "Paris": "m"})
+
+    asyncio.run(three())
+    _, _, why = run(path, capsys, monkeypatch, *words)
+    assert why.startswith(f"audit: {sets} replica set")
+
+
 def test_what_waits_for_a_site_is_told_before_it_is_missed_there(path: Path, capsys: Any, monkeypatch: Any) -> None:
     async def queue() -> None:
-        state = state_of(own_site(load(path), "Paris").proxy, "Paris")
-        async with state.opened() as ledger:
+        async with opened(path) as ledger:
+            key = site_key(own_site(load(path), "Paris").proxy)
             request = Request("image", "DELETE", "/v2/images/p")
             letters = {"Corte": Letter(request, "", token=Token("t"))}
             about = About.of(request, classify(request), "u:p")
-            await Journal(ledger, state.key).begin(letters, about, 10, 10_000, True)
+            await Journal(ledger, key).begin(letters, about, 10, 10_000, True)
 
     asyncio.run(known(path, {"Paris": "p", "Corte": "c"}))
     asyncio.run(queue())
