@@ -79,6 +79,8 @@ def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[An
     natural = natural_key(request, intent)
     wrapped = _is_wrapped(request, intent)
     ours = request.service in SERVICES
+    # Other ids of keystone are as good as a UUID: those of regions are names, those of a directory's users are hashes.
+    any_id = request.service == "identity" and natural is None
 
     def keys(item: Any, site: str) -> Sequence[object]:
         bare = _unwrapped(item) if wrapped else item
@@ -86,15 +88,13 @@ def same(request: Request, intent: Intent, sets: Sets = NO_SETS) -> Callable[[An
             # An application of one's own may well list the same number twice.
             return [("value", repr(bare))] if ours else []
         found: list[object] = []
-        id_ = bare.get("id") or bare.get("uuid")
-        # Nova counts its aggregates, and in old versions hosts and services, at each site: 1 here is not 1 there. Other
-        # ids of keystone are as good as a UUID: those of regions are names, those of a directory's users are hashes.
-        if id_ is not None and (_UUID.match(str(id_)) or (request.service == "identity" and natural is None)):
-            found.append(("id", str(id_)))
+        id_ = str(bare.get("id") or bare.get("uuid") or "")
+        # Nova counts its aggregates, and in old versions hosts and services, at each site: 1 here is not 1 there.
+        if _UUID.match(id_) or (any_id and id_):
+            found.append(("id", id_))
         if natural is not None and (name := natural(bare)) not in (None, ""):
             found.append(("name", repr(name)))
-        members = sets.get(str(id_)) if sets else None
-        if members is not None and members.get(site) == str(id_):
+        if sets and (members := sets.get(id_)) is not None and members.get(site) == id_:
             found.append(set_key(members))
         return found
 
@@ -118,17 +118,16 @@ def _unwrapped(item: Any) -> Any:
 
 def site_teller(request: Request, intent: Intent) -> Callable[[Any, str], Any]:
     """What makes of an item the item with its site told; what is no object stays as it is."""
-    wrapped = _is_wrapped(request, intent)
+    return _told_inside if _is_wrapped(request, intent) else _told
 
-    def marked(item: Any, site: str) -> Any:
-        if not isinstance(item, dict):
-            return item
-        bare = _unwrapped(item) if wrapped else item
-        if bare is not item:
-            return {key: {**bare, "scope_site": site} for key in item}
-        return {**item, "scope_site": site}
 
-    return marked
+def _told(item: Any, site: str) -> Any:
+    return {**item, "scope_site": site} if isinstance(item, dict) else item
+
+
+def _told_inside(item: Any, site: str) -> Any:
+    bare = _unwrapped(item)
+    return _told(item, site) if bare is item else {key: _told(bare, site) for key in item}
 
 
 def natural_key(request: Request, intent: Intent) -> Natural | None:

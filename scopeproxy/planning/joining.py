@@ -192,10 +192,15 @@ def _each_once(listings: Sequence[Listing], answers: Answers) -> list[list[Any]]
         of_site = items.setdefault(one.site, [])
         for item in one.items:
             # Only another site's item can be the same: two of one name at one site are two.
-            others = [key for key in keys(item, one.site) if owners.setdefault(key, one.site) != one.site]
-            if not others:
+            found = keys(item, one.site)
+            if not found or _is_first(found, one.site, owners):
                 of_site.append(mark(item, one.site))
     return list(items.values())
+
+
+def _is_first(keys: Sequence[object], site: str, owners: dict[object, str]) -> bool:
+    """Whether no earlier site has an item of one of these keys; all of them are the site's from now on."""
+    return {owners.setdefault(key, site) for key in keys} <= {site}
 
 
 def _without_list(answers: Answers, odd: Mapping[str, Reply], missing: dict[str, str]) -> Merged:
