@@ -94,6 +94,12 @@ def test_what_was_changed_at_one_site_is_told_found_and_mended(cloud: Cloud, nam
     assert audited(cloud, name) == {}
     there = ask(image, "GET", f"?name={name}").json["images"]
     assert [(one["size"], one["min_ram"], one["status"]) for one in there] == [(len(DATA), 0, "active")]
+    # What is gone for good can be forgotten.
+    (again,) = (one["id"] for one in ask(flavor, "GET").json["flavors"] if one["name"] == name)
+    ask(flavor, "DELETE", f"/{again}")
+    assert audited(cloud, name, "nova", forget=True) == {("flavors", "missing"): ("Corte",)}
+    assert audited(cloud, name) == {}
+
     for collection, kind in KINDS.items():
         ask(kind, "DELETE", f"/{ids[collection]['Paris']}", scope=kind.scope)
     assert ask(image, "GET", f"?name={name}").json["images"] == []
