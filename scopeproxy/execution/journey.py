@@ -168,14 +168,16 @@ class Journey:
         work = await self._pages.turn(
             work, _project(caller), self._root(work, travel), partial(self._ask, work, found, travel)
         )
+        asked: dict[str, Outcome] = {}
         while True:
             plan = make_plan(work, self._topology, _own_ids(caller), self._served.known)
             story.plan = str(plan)
             result = await self._run(work, plan, found, travel, caller)
             await self._pages.keep(work, _project(caller), result.turned)
+            asked.update({one.site: one for one in result.asked})
             onward = self._pages.onward(work, result.turned)
             if onward is None:
-                return result
+                return replace(result, asked=tuple(asked.values()))
             work = onward
 
     def _root(self, work: Work, travel: Travel) -> str:
