@@ -189,7 +189,9 @@ class Journal:
 
         def work(db: Connection, again: bool) -> Collection[str]:
             gone, there = {begun.write}, rows.of_write(begun.write, db)
-            rows.drop([one.id for one in there if one.site not in queued], db)
+            over = [one for one in there if one.site not in queued]
+            rows.own_change(over, now, db)
+            rows.drop([one.id for one in over], db)
             if not again:
                 # Of alternatives that nobody did, the one that gets it need not be the last that was tried.
                 others = [begun.drafts[site] for site in queued if site not in {one.site for one in there}]
@@ -215,7 +217,9 @@ class Journal:
         """A write that failed as a whole, and was told so."""
 
         def work(db: Connection, again: bool) -> Collection[str]:
-            rows.drop([one.id for one in rows.of_write(begun.write, db)], db)
+            over = rows.of_write(begun.write, db)
+            rows.own_change(over, self._clock(), db)
+            rows.drop([one.id for one in over], db)
             return (begun.write,)
 
         await self._tell(begun.write, work, False)
@@ -308,6 +312,8 @@ class Journal:
 
         def work(db: Connection) -> None:
             names = self._envelope.marks(known.values(), rows.owner_of(entry.id, db))
+            # As it is by now: it may have become known by more ids since.
+            rows.own_change([one for one in rows.of_write(entry.write, db) if one.id == entry.id], self._clock(), db)
             rows.drop([entry.id], db)
             siblings = rows.of_write(entry.write, db) if known else []
             for one in siblings:
@@ -351,7 +357,8 @@ class Journal:
 
     async def retry(self, ids: Collection[int]) -> int:
         """Try these again at once; returns how many there were that could be."""
-        return await self._ledger.write(lambda db: rows.retry(ids, db))
+        now = self._clock()
+        return await self._ledger.write(lambda db: rows.retry(ids, now, db))
 
     async def drop(self, ids: Collection[int]) -> int:
         """Give these up; returns how many there were."""

@@ -50,8 +50,12 @@ journal = sa.Table(
     sa.Column("known", sa.Text, nullable=False),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("data", sa.BigInteger),
+    sa.Column("since", sa.Double),
     # A length, so that MySQL takes more than 64 KiB.
     sa.Column("sealed", sa.LargeBinary(2**24 - 1), nullable=False),
+    # What there is in all is told without reading it.
+    sa.Index("ix_journal_size", "size"),
+    sa.Index("ix_journal_where", "site", "state"),
     sqlite_autoincrement=True,
 )
 # Of those who have writes here, the last login: `sites` that it has a token for, and the client's token sealed.
@@ -76,6 +80,7 @@ Connection = sa.Connection
 _ENTRY = (
     *(journal.c.id, journal.c.write, journal.c.site, journal.c.kind, journal.c.whole, journal.c.made),
     *(journal.c.touches, journal.c.mentions, journal.c.state, journal.c.unsure, journal.c.tries, journal.c.next_try),
+    journal.c.since,
 )
 
 
@@ -181,7 +186,7 @@ def letter(envelope: Envelope, id_: int, db: sa.Connection) -> tuple[Letter | No
 def _entry(row: sa.Row[*tuple[Any, ...]]) -> Entry:
     return Entry(
         row.id, row.write, row.site, Kind(row.kind), row.whole, row.made, _set(row.touches), _set(row.mentions),
-        State(row.state), row.unsure, row.tries, row.next_try,
+        State(row.state), row.unsure, row.tries, row.next_try, row.since or row.made,
     )  # fmt: skip
 
 
@@ -301,6 +306,14 @@ def recover(
     return db.execute(journal.update().where(lost).values(state=State.QUEUED.value, next_try=then)).rowcount
 
 
+def own_change(entries: Collection[Entry], now: float, db: sa.Connection) -> None:
+    """These have been made: what stands behind them may find that there was a change, and it was ours."""
+    for entry in entries:
+        for which in (*having(entry.touches, (False,)), *having(entry.mentions, (True,))):
+            behind = (journal.c.site == entry.site) & (journal.c.id > entry.id) & journal.c.id.in_(which)
+            db.execute(journal.update().where(behind).values(since=now))
+
+
 def hurry(sites: Collection[str], now: float, quiet: float, db: sa.Connection) -> None:
     """These sites are back: what waits for them need not wait longer; `quiet`: until when what is unsure still does."""
     at = sa.case((journal.c.unsure, quiet), else_=now)
@@ -308,10 +321,11 @@ def hurry(sites: Collection[str], now: float, quiet: float, db: sa.Connection) -
     db.execute(journal.update().where(where).values(next_try=at))
 
 
-def retry(ids: Collection[int], db: sa.Connection) -> int:
-    """Try again, at once, what stopped or waits."""
+def retry(ids: Collection[int], now: float, db: sa.Connection) -> int:
+    """Try again, at once, what stopped or waits; what was changed at the site until now is known by now."""
     where = journal.c.id.in_(ids) & (journal.c.state != State.SENDING.value)
-    return db.execute(journal.update().where(where).values(state=State.QUEUED.value, next_try=0.0, tries=0)).rowcount
+    values = {"state": State.QUEUED.value, "next_try": 0.0, "tries": 0, "since": now}
+    return db.execute(journal.update().where(where).values(values)).rowcount
 
 
 def has_writes_of(owners: Collection[str], db: sa.Connection) -> bool:

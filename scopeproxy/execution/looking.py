@@ -3,11 +3,13 @@ sent."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 from scopeproxy.execution.envelope import Letter
 from scopeproxy.execution.spool import Spooled
 from scopeproxy.model.messages import Outcome, Reply, Request
+from scopeproxy.planning import meanwhile
 from scopeproxy.planning.checksums import difference, row_for
 from scopeproxy.planning.checksums import question as asking
 from scopeproxy.planning.intent import Intent, Kind, classify
@@ -24,8 +26,8 @@ _NAMELESS = "it may have happened, and nothing in it would tell it again"
 class Looking:
     """Looks before anything is done twice."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, now: Callable[[], float] = time.time) -> None:
+        self._ask, self._now = ask, now
 
     async def look(self, entry: Entry, letter: Letter, intent: Intent) -> tuple[Seen, Outcome | None]:
         """Whether it happened; and the site's answer, where it is to blame that nobody knows yet."""
@@ -43,6 +45,17 @@ class Looking:
         if entry.kind is Kind.UPLOAD:
             return data_reading(outcome), outcome
         return reading(outcome, asked, request, intent, entry.made), outcome
+
+    async def changed(self, entry: Entry, letter: Letter, intent: Intent) -> str:
+        """When somebody else changed what this is about to change, since it was queued; "" where nobody did, or nobody
+        can tell.  Of what may have happened already, it may be our own change."""
+        asked = None if entry.unsure else meanwhile.question(letter.request, intent)
+        if asked is None:
+            return ""
+        outcome = await self._ask(entry.site, asked, letter, classify(asked))
+        if not isinstance(outcome, Reply):
+            return ""
+        return meanwhile.changed(outcome, letter.request, intent, entry.since, self._now())
 
     async def difference(self, entry: Entry, letter: Letter, intent: Intent, outcome: Outcome) -> str:
         """In what the data that the site has taken in are others than were sent; "" where they are the same, as far as

@@ -75,7 +75,7 @@ class Replay:
         self._journal, self._replicas, self._calling = journal, replicas, calling
         self._translating = translating
         self._health, self._metrics = health, metrics
-        self._looking = Looking(self._call)
+        self._looking = Looking(self._call, now)
         self._now = now
         self._down: set[str] = set()
         self._busy: set[tuple[str, bool]] = set()
@@ -172,6 +172,11 @@ class Replay:
             await self._stopped(entry, f"its data are not at {data.path}: is proxy.spool another directory now?")
             return
         if entry.unsure and not await self._is_missing(entry, letter, intent, known):
+            return
+        if changed := await self._looking.changed(entry, letter, intent):
+            await self._stopped(
+                entry, f"changed there at {changed}, after this was queued: retry to do it all the same"
+            )
             return
         outcome = await self._call(entry.site, ready, letter, intent)
         what = after(entry, outcome)

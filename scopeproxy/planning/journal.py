@@ -55,7 +55,7 @@ class Entry:
 
     `id`: in the order of writing; `write`: the client's call, which has an entry for each site; `whole`: whether it is
     about a resource as such, and nothing beneath it; `unsure`: whether it was sent, and may have happened;
-    `made`, `next_try`: seconds since the epoch.
+    `made`, `next_try`: seconds since the epoch; `since`: from when on a change at the site is somebody else's.
     """
 
     id: int
@@ -70,6 +70,7 @@ class Entry:
     unsure: bool = False
     tries: int = 0
     next_try: float = 0.0
+    since: float = 0.0
 
 
 # ---- what a write touches and mentions

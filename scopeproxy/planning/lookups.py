@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from scopeproxy.model.messages import NOTHING, Reply, Request
+from scopeproxy.model.messages import NOTHING, Headers, Reply, Request
 from scopeproxy.planning.created import ELSEWHERE
 from scopeproxy.planning.intent import Intent
 from scopeproxy.planning.lists import next_page
@@ -75,7 +75,7 @@ def question(request: Request, intent: Intent) -> Request | None:
         target = f"{path}{below}?{urlencode({'name': wanted['name']}, errors='replace')}"
     else:
         return None
-    return Request(request.service, "GET", target, request.without(*_BODY_HEADERS).headers, NOTHING)
+    return Request(request.service, "GET", target, asking_headers(request), NOTHING)
 
 
 def reading(reply: Reply, asked: Request, request: Request, intent: Intent, made: float) -> Seen:
@@ -108,12 +108,17 @@ _STATES = {
 }
 
 
+def asking_headers(request: Request) -> Headers:
+    """The headers of a write that concern neither its body nor a condition, for a question about what it writes."""
+    return request.without(*_BODY_HEADERS).headers
+
+
 def data_question(upload: Request) -> Request | None:
     """The call that asks a site what it has of data; None where nobody could tell."""
     path, _, beneath = upload.path.rstrip("/").rpartition("/")
     if upload.service != "image" or beneath not in ("file", "stage"):
         return None
-    return Request(upload.service, "GET", path, upload.without(*_BODY_HEADERS).headers, NOTHING)
+    return Request(upload.service, "GET", path, asking_headers(upload), NOTHING)
 
 
 def data_reading(reply: Reply) -> Seen:

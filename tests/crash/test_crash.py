@@ -22,7 +22,12 @@ from scopeproxy.emulator.cloud import EmulatedCloud
 SCOPE = "{keystone: Paris, glance: Paris&Corte}"
 OPTIONS = {"X-Scope": SCOPE, "X-Scope-Options": "on-partial=queue"}
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+OCTETS = {"Content-Type": "application/octet-stream"}
+CHANGES = ("change", "change", "upload", "delete")
 WRITERS = 4
+
+# Bytes of data at most: two pieces of the spool.
+MOST = 1_000_000
 PATIENCE = 60.0
 
 # Seconds in which all that has queued up is made, for each kill: a proxy that never lives for long makes little of it.
@@ -64,13 +69,14 @@ class Resource:
     name: str
     id: str = ""
     size: int = 0
+    data: int = 0
     gone: bool = False
     sure: bool = True
 
 
 @dataclass
 class Writer:
-    """A client who creates, changes and deletes images, one write after the other, and notes what was acknowledged."""
+    """A client who creates, fills, changes and deletes images, one at a time, and notes what was acknowledged."""
 
     number: int
     front: dict[str, str]
@@ -78,6 +84,7 @@ class Writer:
     session: aiohttp.ClientSession
     resources: list[Resource] = field(default_factory=list)
     token: str = ""
+    acknowledged: int = 0
     unexpected: list[str] = field(default_factory=list)
 
     async def write(self, stop):
@@ -86,11 +93,11 @@ class Writer:
                 await self.log_in()
                 continue
             known = [one for one in self.resources if one.id and one.sure and not one.gone]
-            what = self.dice.choice(["create", "create", "change", "change", "delete"]) if known else "create"
+            what = self.dice.choice([*CHANGES, "create", "create"]) if known else "create"
             if what == "create":
                 await self.create()
             else:
-                await (self.change if what == "change" else self.delete)(self.dice.choice(known))
+                await getattr(self, what)(self.dice.choice(known))
 
     async def log_in(self):
         domain = {"id": "default"}
@@ -104,16 +111,19 @@ class Writer:
                 return
         await asyncio.sleep(0.05)
 
-    async def call(self, method, path, body=None, headers=None):
+    async def call(self, method, path, body=None, headers=None, data=None):
         """Status and JSON; status 0 where no whole answer came."""
         sent = {**OPTIONS, "X-Auth-Token": self.token, **(headers or {})}
         try:
-            async with self.session.request(method, self.front["image"] + path, json=body, headers=sent) as reply:
+            async with self.session.request(
+                method, self.front["image"] + path, json=body, headers=sent, data=data
+            ) as reply:
                 json = await reply.json() if reply.content_type == "application/json" else {}
                 status = reply.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             await asyncio.sleep(0.05)
             return 0, {}
+        self.acknowledged += 200 <= status < 300
         if status == 401:
             self.token = ""
         elif status >= 400 and status < 500:
@@ -135,6 +145,14 @@ class Writer:
         one.sure = status == 200
         one.size = size if one.sure else one.size
 
+    async def upload(self, one):
+        if one.data:
+            return
+        size = self.dice.randint(1, MOST)
+        status, _ = await self.call("PUT", f"/v2/images/{one.id}/file", headers=OCTETS, data=bytes(size))
+        one.sure = status == 204
+        one.data = size if one.sure else 0
+
     async def delete(self, one):
         status, _ = await self.call("DELETE", f"/v2/images/{one.id}")
         one.sure = one.gone = status == 204
@@ -143,7 +161,9 @@ class Writer:
 def at(cloud, site):
     """What is there of the writers', with names that are there twice as they are."""
     images = cloud.site(site).glance.images.values()
-    return sorted((image["name"], image["min_disk"]) for image in images if image["name"].startswith("w"))
+    return sorted(
+        (image["name"], (image["min_disk"], image["size"] or 0)) for image in images if image["name"].startswith("w")
+    )
 
 
 async def flap(cloud, dice, stop):
@@ -209,9 +229,10 @@ async def test_nothing_is_lost_and_nothing_doubled_when_the_proxy_is_killed_at_a
     paris, corte_has = at(cloud, "Paris"), at(cloud, "Corte")
     assert len(dict(paris)) == len(paris), "a create happened twice"
     assert paris == corte_has
+    assert not list((tmp_path / "Paris").glob("proxy.db.spool/[!.]*")), "data are left that nobody wants"
     for one in resources:
         if one.sure:
-            assert (one.name, one.size) in paris if not one.gone else one.name not in dict(paris), one
-    assert sum(one.sure for one in resources) > kills, "hardly anything was written"
+            assert (one.name, (one.size, one.data)) in paris if not one.gone else one.name not in dict(paris), one
+    assert sum(writer.acknowledged for writer in writers) > kills, "hardly anything was written"
     assert not [one for writer in writers for one in writer.unexpected], writers
     assert not [line for line in log if "Traceback" in line or '"level": "error"' in line]

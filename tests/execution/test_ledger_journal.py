@@ -53,7 +53,7 @@ def test_an_entry_is_kept_in_order_and_under_way_until_somebody_says_otherwise(d
     assert first < second
     found = rows.entries(None, db)
     assert [one.site for one in found] == ["Corte", "Marseille"]
-    assert found[0] == replace(ENTRY, id=first, state=State.SENDING, unsure=True, next_try=100.0)
+    assert found[0] == replace(ENTRY, id=first, state=State.SENDING, unsure=True, next_try=100.0, since=100.0)
     assert [one.id for one in rows.entries(["Marseille"], db)] == [second]
 
 
@@ -112,6 +112,16 @@ def test_what_is_known_later_is_found_as_well(db):
     rows.keep(replace(entry, touches=frozenset({"new"}), mentions=frozenset({"new"})), "x", {"Paris": "p"}, db)
     assert rows.held(("Corte",), frozenset(), frozenset({"new"}), db) == {"Corte"}
     assert rows.held(("Corte",), frozenset({"a"}), frozenset({"a"}), db) == frozenset()
+
+
+def test_our_own_changes_are_known_to_what_stands_behind_them(db):
+    server = replace(ENTRY, write="w3", touches=frozenset({"s"}), mentions=frozenset({"s", "a"}))
+    other = replace(ENTRY, write="w4", touches=frozenset({"o"}), mentions=frozenset({"o"}))
+    needed = replace(ENTRY, write="w5", touches=frozenset({"b"}), mentions=frozenset({"b"}))
+    put(db, ENTRY, server, other, needed, replace(server, write="w6", site="Marseille"))
+    first = rows.entries(None, db)[0]
+    rows.own_change([first], 300.0, db)
+    assert [entry.since for entry in rows.entries(None, db)] == [100.0, 300.0, 100.0, 300.0, 100.0]
 
 
 def test_entries_are_counted_by_where_they_stand(db):
@@ -219,7 +229,8 @@ def test_what_stopped_is_tried_again_and_what_is_in_hand_left_alone(db):
     one, two = put(db, ENTRY, replace(ENTRY, site="Marseille"))
     rows.keep(replace(rows.entries(None, db)[0], state=State.CONFLICT, tries=7), "HTTP 409", {"Paris": "p"}, db)
     assert rows.told(db)[0].known == {"Paris": "p"}
-    assert rows.retry([one, two], db) == 1
+    assert rows.retry([one, two], 500.0, db) == 1
+    assert [entry.since for entry in rows.entries(None, db)] == [500.0, 100.0]
     assert (rows.entries(None, db)[0].state, rows.entries(None, db)[0].tries) == (State.QUEUED, 0)
     assert rows.drop([one, two, 99], db) == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,21 @@ async def test_data_are_where_the_image_says_so(status, told):
     seen, _, asked = await look(UPLOAD, json_reply("Corte", 200, {"id": "i", "status": status}))
     assert seen is told
     assert asked == [("Corte", "GET", "/v2/images/i", {"X-Auth-Token": "t"})]
+
+
+async def test_what_somebody_else_changed_meanwhile_is_told_and_what_may_be_our_own_change_is_not():
+    patch = Request("image", "PATCH", "/v2/images/i", (), Held(b"[]"))
+    answer = json_reply("Corte", 200, {"id": "i", "updated_at": "2001-01-01T00:00:00Z"})
+
+    async def changed(one, *answers):
+        looks, asked = looking(*answers)
+        return await looks.changed(one, Letter(patch, ""), classify(patch)), [method for _, method, _, _ in asked]
+
+    sure = replace(entry(patch), unsure=False)
+    assert await changed(sure, answer) == ("2001-01-01T00:00:00Z", ["GET"])
+    assert await changed(sure, Unreached("Corte", False, "cut")) == ("", ["GET"])
+    assert await changed(replace(sure, since=1e9), answer) == ("", ["GET"])
+    assert await changed(entry(patch)) == ("", [])
 
 
 @pytest.mark.parametrize(("checksum", "differs"), [(b"hello", False), (b"other", True)])

@@ -237,6 +237,31 @@ async def test_other_data_than_were_sent_stop_the_line(cloud):
     assert spooled(cloud) == []
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_what_was_changed_there_meanwhile_stops_the_line_until_somebody_has_looked(cloud, method):
+    token = await cloud.token(SCOPE)
+    await create(cloud, token, id=ID)
+    cloud.emulated.links.cut("Paris", "Corte")
+    queued = await on_one(cloud, token, method, body=renamed("twice-2") if method == "PATCH" else None)
+    assert queued.sites["Corte"] == "queued", queued
+    there = cloud.emulated.site("Corte").glance.images[ID]
+    there.update(name="changed-there", updated_at="2999-01-01T00:00:00Z")
+    cloud.emulated.links.heal()
+
+    async def stopped():
+        return [one.entry.state.value for one in await waiting(cloud)] == ["conflict"]
+
+    await until(stopped)
+    (first,) = await waiting(cloud)
+    assert "changed there at 2999-01-01T00:00:00Z" in first.answer
+    assert cloud.emulated.site("Corte").glance.images[ID]["name"] == "changed-there"
+    there["updated_at"] = "2001-01-01T00:00:00Z"
+    await cloud.apps["Paris"].lasting.journal.retry([first.entry.id])
+    await until(lambda: empty(cloud))
+    assert only(cloud, "Corte", "twice") == only(cloud, "Paris", "twice")
+    assert only(cloud, "Corte", "changed-there") == []
+
+
 BESIDE = "{keystone: Paris, glance: Paris&(Corte|Marseille)}"
 
 
