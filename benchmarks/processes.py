@@ -41,6 +41,12 @@ class Process:
             total += int(line.split()[1])
         return total / 1024
 
+    def move(self, core: int) -> None:
+        """To another core."""
+        for pid in self.family():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), {core})
+
     def forget_peak(self) -> None:
         for pid in self.family():
             Path(f"/proc/{pid}/clear_refs").write_text("5")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from places import FILES, FRONTS, HOST, SINK, STUBS
+from places import FILES, FRONTS, HOST, PEER, SINK, STUBS
 
 HERE = Path(__file__).resolve().parent
 
 
 def nginx_files(folder: Path) -> list[str]:
-    """nginx as the back end: it serves the folder `files`."""
-    servers = f"server {{ listen {HOST}:{FILES}; root {folder}/files; keepalive_requests 1000000000; }}"
+    """nginx as the back end, and as another site's proxy: it serves the folder `files`, and takes what is posted."""
+    locations = "location /post { return 204; } location /.well-known/ { return 200; }"
+    servers = "".join(
+        f"server {{ listen {HOST}:{port}; root {folder}/files; keepalive_requests 1000000000; {locations} }}"
+        for port in (FILES, PEER)
+    )
     return _nginx(folder, "back", servers)
 
 
@@ -97,20 +103,22 @@ def naive(_: Path) -> list[str]:
 
 
 def scopeproxy(folder: Path, sites: int = 1) -> list[str]:
-    """Ours, at the first of some sites.  The fronts of the others are stubs: what is measured is the entry's work."""
+    """Ours, at the first of some sites.  What answers for the others is none of ours: the entry's work is measured."""
     front = FRONTS["scopeproxy"]
     home = folder / f"scopeproxy-{sites}"
     home.mkdir()
     back = FILES if sites == 1 else STUBS
     lines = [
         "services: {docs: {fault: plain}, sink: {fault: plain}}",
-        f'proxy: {{state: "sqlite:///{home}/{{site}}.db", admin: null}}',
+        f'proxy: {{state: "sqlite:///{home}/{{site}}.db", admin: null, limits: {{connections: 20000}}}}',
         "sites:",
         "  site0:",
         "    services:",
         f'      docs: {{front: "http://{HOST}:{front}", back: "http://{HOST}:{back}"}}',
         f'      sink: {{front: "http://{HOST}:{front + 1}", back: "http://{HOST}:{SINK}"}}',
     ]
+    if sites == 1:
+        lines += [f'  peer: {{services: {{docs: {{front: "http://{HOST}:{PEER}"}}}}}}']
     for site in range(1, sites):
         lines += [f'  site{site}: {{services: {{docs: {{front: "http://{HOST}:{STUBS + site}"}}}}}}']
     (home / "sites.yaml").write_text("\n".join(lines) + "\n")
@@ -118,10 +126,78 @@ def scopeproxy(folder: Path, sites: int = 1) -> list[str]:
     return [str(command), "serve", "-c", str(home / "sites.yaml"), "--site", "site0"]
 
 
+def envoy(folder: Path) -> list[str]:
+    front = FRONTS["envoy"]
+    pairs = list(enumerate((FILES, SINK)))
+    listeners = [_envoy_listener(front + offset, f"back{offset}") for offset, _ in pairs]
+    clusters = [
+        {
+            "name": f"back{offset}",
+            "connect_timeout": "2s",
+            "load_assignment": {
+                "cluster_name": f"back{offset}",
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _envoy_address(back)}}]}],
+            },
+        }
+        for offset, back in pairs
+    ]
+    written = {"static_resources": {"listeners": listeners, "clusters": clusters}}
+    (folder / "envoy.json").write_text(json.dumps(written))
+    options = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+    return [which("envoy"), "-c", str(folder / "envoy.json"), *options]
+
+
+def _envoy_address(port: int) -> dict[str, object]:
+    return {"socket_address": {"address": HOST, "port_value": port}}
+
+
+def _envoy_listener(port: int, cluster: str) -> dict[str, object]:
+    kinds = "type.googleapis.com/envoy.extensions.filters"
+    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}
+    manager = {
+        "@type": f"{kinds}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": cluster,
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+        "http_filters": [
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{kinds}.http.router.v3.Router"}}
+        ],
+    }
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
+    return {"address": _envoy_address(port), "filter_chains": [{"filters": filters}]}
+
+
+def mitmproxy(folder: Path) -> list[str]:
+    front = FRONTS["mitmproxy"]
+    modes = [
+        word
+        for offset, back in enumerate((FILES, SINK))
+        for word in ("--mode", f"reverse:http://{HOST}:{back}@{HOST}:{front + offset}")
+    ]
+    settings = (
+        "stream_large_bodies=64k",
+        "keep_host_header=true",
+        f"confdir={folder}/mitmproxy",
+        "termlog_verbosity=error",
+    )
+    return [which("mitmdump"), "--quiet", *modes, *(word for setting in settings for word in ("--set", setting))]
+
+
+def which(command: str) -> str:
+    """Where a proxy is that Debian has not, or has too old: in .venv-rivals (`make rivals`), or on the PATH."""
+    ours = HERE.parent / ".venv-rivals" / "bin" / command
+    return str(ours) if ours.exists() else shutil.which(command) or ""
+
+
+# What has to be there for each, and how it comes here.
+NEEDED = {"envoy": ("envoy", "make rivals"), "mitmproxy": ("mitmdump", "make rivals"),
+          "haproxy": ("haproxy", "apt install haproxy"), "nginx": ("nginx", "apt install nginx-light")}  # fmt: skip
+
 # HAProxy comes first: all others are compared with it.
 PROXIES: dict[str, Callable[[Path], list[str]]] = {
     "haproxy": haproxy,
     "nginx": nginx,
     "naive": naive,
     "scopeproxy": scopeproxy,
+    "envoy": envoy,
+    "mitmproxy": mitmproxy,
 }
