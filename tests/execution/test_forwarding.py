@@ -402,6 +402,22 @@ async def test_calls_one_after_the_other_go_by_one_connection(forwarder):
         assert forwarder.pool() == {"in_use": 0, "idle": 1, "waiting": 0}
 
 
+async def test_a_name_is_looked_up_once_for_all_connections(forwarder, monkeypatch):
+    loop, asked = asyncio.get_running_loop(), []
+    look_up = loop.getaddrinfo
+
+    async def counted(host, *args, **more):
+        asked.append(host)
+        return await look_up(host, *args, **more)
+
+    monkeypatch.setattr(loop, "getaddrinfo", counted)
+    async with Server(closes_after_one) as server:
+        named = Address("localhost", server.address.port)
+        for _ in range(3):
+            assert (await collect(await forwarder.send(outgoing(named)), 1 << 20)).status == 200
+        assert (server.connections, asked) == (3, ["localhost"])
+
+
 async def test_beyond_the_limit_of_a_site_calls_wait_in_the_order_in_which_they_came():
     go_on = asyncio.Event()
 
