@@ -18,6 +18,7 @@ from scopeproxy.lang.wire import to_header
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Held, Outcome, Reply, Request, Unreached, with_header
 from scopeproxy.model.topology import Topology
+from scopeproxy.planning.accounts import outlives
 from scopeproxy.planning.addresses import translate_body, translate_target
 from scopeproxy.planning.carriers import REQUEST, is_minted
 from scopeproxy.planning.discovery import rewrite_link, rewrite_links
@@ -90,6 +91,8 @@ class Calling:
 
     async def _ready(self, call: Call, found: Found, grant: Grant, intent: Intent) -> Request | Outcome:
         """The request as the site may have it, or the outcome that stands in the way."""
+        if grant.account and outlives(call.request):
+            return _not_the_callers(call)
         unknown = _unknown_in(call.request, grant)
         if unknown:
             return _unnamed(call, grant, unknown)
@@ -190,6 +193,15 @@ def _unnamed(call: Call, grant: Grant, unknown: str) -> Reply:
     )
     headers, body = fault(call.request.service, 503, message)
     return Reply(call.site, 503, headers, body)
+
+
+def _not_the_callers(call: Call) -> Reply:
+    message = (
+        f"scope: the caller works at {call.site} by an account of the operator's, whose credentials are nobody's to "
+        "make or to see: they would last when the caller's token does not"
+    )
+    headers, body = fault(call.request.service, 403, message)
+    return Reply(call.site, 403, headers, body)
 
 
 def _is_json(reply: Reply) -> bool:

@@ -115,15 +115,18 @@ class Safe:
 
     def seal(self, login: str, entry: SiteToken) -> bytes:
         """The token and whom it speaks for, bound to its login and site: moved to another row it does not open."""
-        return self._fernet.encrypt(json.dumps([login, entry.site, entry.token.value, _said(entry.identity)]).encode())
+        said = [login, entry.site, entry.token.value, _said(entry.identity), entry.account]
+        return self._fernet.encrypt(json.dumps(said).encode())
 
     def _open(self, login: str, site: str, sealed: bytes) -> SiteToken | None:
         """What was sealed; None when it was with another key, or for another row."""
         try:
-            for_login, for_site, token, identity = json.loads(self._fernet.decrypt(sealed))
+            for_login, for_site, token, identity, *account = json.loads(self._fernet.decrypt(sealed))
         except (InvalidToken, ValueError):
             return None
-        return SiteToken(site, Token(token), _identity(identity)) if (for_login, for_site) == (login, site) else None
+        if (for_login, for_site) != (login, site):
+            return None
+        return SiteToken(site, Token(token), _identity(identity), *account)
 
 
 def count(db: sa.Connection) -> dict[str, int]:
@@ -198,7 +201,7 @@ def page(key: str, now: float, db: sa.Connection) -> str | None:
 
 
 def _said(identity: Identity) -> list[object]:
-    named = [identity.user, identity.project, identity.system]
+    named = [identity.user, identity.project, identity.system, identity.limited]
     return [identity.user_id, identity.project_id, identity.expires, sorted(identity.roles), *named]
 
 

@@ -32,7 +32,8 @@ class Identity:
     """Who a token speaks for at the site that issued it.  `expires`: seconds since the epoch.
 
     `user`, `project`: their names, where they are of the default domain: elsewhere a name alone tells nobody.
-    `system`: whether it is for the system as a whole, and no project.
+    `system`: whether it is for the system as a whole, and no project.  `limited`: whether it is good only for the calls
+    that an application credential's access rules name.
     """
 
     user_id: str
@@ -42,15 +43,18 @@ class Identity:
     user: str = ""
     project: str = ""
     system: bool = False
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SiteToken:
-    """A token that a site issued for the same person, by a login that the proxy made."""
+    """A token that a site issued for the same person, by a login that the proxy made; `account`: or for an account of
+    the operator's, which stands for that person."""
 
     site: str
     token: Token
     identity: Identity
+    account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from scopeproxy.model.identity import Identity
+from scopeproxy.model.messages import Request
 from scopeproxy.model.topology import Account
 from scopeproxy.planning.homes import counterpart
+
+# Where keystone keeps what a user may log in with later, or has others log in with.
+_LASTING = frozenset(
+    {"application_credentials", "access_rules", "credentials", "OS-TRUST", "OS-OAUTH1", "OS-OAUTH2", "password"}
+)
 
 
 def account_for(who: Identity, accounts: Sequence[Account]) -> tuple[Account, str] | str:
@@ -19,6 +26,8 @@ def account_for(who: Identity, accounts: Sequence[Account]) -> tuple[Account, st
 
     A caller's project without a row is nobody's: what two projects have made must not meet in one.
     """
+    if who.limited:
+        return "the caller's token is limited by the access rules of an application credential, and none there would be"
     roles = {account.role for account in accounts}
     if not roles & who.roles:
         return f"no account there is for one of the caller's roles; there is one for {_list(roles)}"
@@ -41,6 +50,12 @@ def login_of(account: Account, project: str, password: str) -> dict[str, Any]:
             "scope": {"project": {"name": project, "domain": domain}},
         }
     }
+
+
+def outlives(request: Request) -> bool:
+    """Whether a call is about what lets its maker log in again, as long as they like: of an account of the operator's
+    that is nobody's, and a caller's token, which it is had for, may be revoked."""
+    return request.service == "identity" and not _LASTING.isdisjoint(unquote(request.path).split("/"))
 
 
 def _list(names: Iterable[str]) -> str:

@@ -36,6 +36,7 @@ def identity_of(answer: Json) -> Identity | None:
         user=_in_default_domain(token["user"]),
         project=_in_default_domain(project),
         system=bool(token.get("system")),
+        limited=bool(_at(token, "application_credential", "access_rules")),
     )
 
 

@@ -77,6 +77,9 @@ WHY_NOT: Mapping[str, Callable[[Case, Topology], str | None]] = {
     "account": _account,
 }
 
+# What has a token also for those whom the site refused: it is another's.
+STANDS_IN = frozenset({"account"})
+
 
 def why_not(strategy: str, case: Case, topology: Topology) -> str | None:
     """Why a strategy does not apply, as the topology tells; None: it does."""

@@ -10,7 +10,7 @@ from scopeproxy.execution.tokens.broker import Asked, Grant, NotThis
 from scopeproxy.execution.tokens.login import LoginStrategy
 from scopeproxy.execution.tokens.vouching import Vouching
 from scopeproxy.model.identity import Identity, Login, SiteToken
-from scopeproxy.model.messages import Outcome
+from scopeproxy.model.messages import Outcome, Unreached
 
 
 class AccountStrategy:
@@ -25,7 +25,7 @@ class AccountStrategy:
 
     async def grant(self, asked: Asked) -> Grant | Outcome | NotThis:
         kept = await self._kept.grant(asked)
-        if not isinstance(kept, NotThis):
+        if isinstance(kept, Grant | Unreached):
             return kept
         who = await self._vouching.identity(asked)
         if not isinstance(who, Identity):

@@ -99,7 +99,7 @@ class Accounts:
         value, said = outcome.header("X-Subject-Token"), outcome.json
         identity = identity_of(said) if isinstance(said, dict) else None
         if outcome.status == 201 and value is not None and identity is not None:
-            return SiteToken(site, Token(value), identity)
+            return SiteToken(site, Token(value), identity, account=True)
         why = (
             f"its keystone answered HTTP {outcome.status} to the account {account.user!r} in project {project!r}: see "
             f"proxy.accounts of {self._here}"

@@ -14,7 +14,7 @@ from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.credentials import TOKEN, withheld
 from scopeproxy.planning.faults import fault
-from scopeproxy.planning.strategies import Case, remedy, why_not
+from scopeproxy.planning.strategies import STANDS_IN, Case, remedy, why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class Grant:
 
     `ids`: the caller's own ids to translate, as the client's token has them → as this one does; `unknown`: those whose
     counterparts nobody has looked up yet.  `home`: who issued the token, where that is not the site which it is shown
-    to; `stranger`: whether the caller's project is none of that site's.
+    to; `stranger`: whether the caller's project is none of that site's; `account`: whether it is an account's of the
+    operator's.
     """
 
     token: Token | None
@@ -45,6 +46,7 @@ class Grant:
     unknown: frozenset[str] = frozenset()
     home: str = ""
     stranger: bool = False
+    account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class NotThis:
 
 
 class Strategy(Protocol):
-    """One way to a token that a site can validate.  An Outcome stands for the site's answer: nothing is sent to it."""
+    """One way to a token that a site can validate.  An Outcome stands for the site's answer: nothing is sent to it.
+
+    Where it is a Reply, which refuses, only what stands in for the refused is tried after it."""
 
     name: str
 
@@ -101,17 +105,25 @@ class Broker:
         return await self._by_strategy(asked)
 
     async def _by_strategy(self, asked: Asked) -> Grant | Outcome:
-        case, tried = Case(asked.service, self._here, asked.site, asked.home), []
+        case, tried = Case(asked.service, self._here, asked.site, asked.home), list[str]()
+        refusal: Reply | None = None
         for name in self._topology.sites[self._here].proxy.tokens:
+            if refusal is not None and name not in STANDS_IN:
+                continue
             strategy = self._strategies.get(name)
             if strategy is None:
                 tried.append(f"{name} ({why_not(name, case, self._topology)})")
                 continue
             answer = await strategy.grant(asked)
-            if not isinstance(answer, NotThis):
-                self._metrics.token_grants.labels(asked.site, name, _outcome(answer)).inc()
+            if isinstance(answer, NotThis):
+                tried.append(f"{name} ({answer.why})")
+                continue
+            self._metrics.token_grants.labels(asked.site, name, _outcome(answer)).inc()
+            if not isinstance(answer, Reply):
                 return answer
-            tried.append(f"{name} ({answer.why})")
+            refusal = refusal or answer
+        if refusal is not None:
+            return refusal
         self._metrics.token_grants.labels(asked.site, "none", "refused").inc()
         raise Unauthorized(
             f"scope: no token for {asked.site}: tried {', '.join(tried) or 'nothing: proxy.tokens is empty'}; "

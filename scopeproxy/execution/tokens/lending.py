@@ -112,10 +112,13 @@ class Lending:
             raise SiteFailure(f"{login.issuer}, which issued the client's token, cannot be asked: {vouched.why}", 503)
         if vouched is None:
             return None
-        return login.sites.get(site) or await self._by_account(replace(login, identity=vouched), site)
+        held = login.sites.get(site)
+        if isinstance(held, SiteToken):
+            return held
+        return await self._by_account(replace(login, identity=vouched), site) or held
 
     async def _by_account(self, login: Login, site: str) -> SiteToken | FailedLogin | None:
-        """Of a site that nobody called from here yet, though the scope goes on to it."""
+        """Of a site that nobody called from here yet, though the scope goes on to it, or that knows no such user."""
         if "account" not in self._topology.sites[self._here].proxy.tokens:
             return None
         client = replace(login, sites={login.issuer: login.sites[login.issuer]})

@@ -78,7 +78,7 @@ class LoginStrategy:
         if isinstance(there, SiteToken):
             if there.identity.expires <= self._now():
                 raise Unauthorized(f"scope: the token of {asked.site} has expired: log in again")
-            return Grant(there.token, own_ids(_meant_by(asked, login), there.identity))
+            return Grant(there.token, own_ids(_meant_by(asked, login), there.identity), account=there.account)
         if _could_not_answer(there):
             recent = self._now() - there.at < _STILL_UNREACHED or self._health.believed_down(asked.site)
             if recent:

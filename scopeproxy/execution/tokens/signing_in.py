@@ -155,13 +155,15 @@ class SignIn:
         return self._in_flight.setdefault(f"{site}\n{user}", asyncio.Lock())
 
     async def _parents(self, body: Mapping[str, Any]) -> dict[str, Token]:
-        """Each site's own token for the token that a login by token starts from."""
+        """Each site's own token for the token that a login by token starts from.
+
+        An account of the operator's logs in to no other project than the one that its row has for the caller's."""
         if methods_of(body) != ("token",):
             return {}
         value = body["auth"]["identity"].get("token", {}).get("id", "")
         login = await self._ledger.login(Token(str(value)).fingerprint)
         held = login.sites.values() if login else ()
-        return {entry.site: entry.token for entry in held if isinstance(entry, SiteToken)}
+        return {entry.site: entry.token for entry in held if isinstance(entry, SiteToken) and not entry.account}
 
     async def _log_in_at(
         self, site: str, body: Mapping[str, Any], answer: Mapping[str, Any], parent: Token | None, ask: Ask

@@ -48,9 +48,11 @@ async def test_the_callers_project_is_the_accounts_there(hosted):
     assert made.json["owner"] == guests
 
 
-async def test_a_server_at_the_other_site_takes_its_image_from_a_third_and_back_home(hosted):
+@pytest.mark.parametrize("tokens", [("account",), ("login", "account")])
+async def test_a_server_at_the_other_site_takes_its_image_from_a_third_and_back_home(hosted, tokens):
     """What nobody called from the entry yet is lent by it as well."""
-    token = await hosted.token()
+    await hosted.use("Paris", tokens=tokens)
+    token = await hosted.token("{nova: Corte, glance: Marseille}")
     for image, site in (("Debian", "Marseille"), ("OnlyParis", "Paris")):
         flavor = next(iter(hosted.emulated.site("Corte").nova.flavors.items))
         server = {"name": "vm", "flavorRef": flavor, "imageRef": hosted.image(image), "networks": "none"}
@@ -61,6 +63,60 @@ async def test_a_server_at_the_other_site_takes_its_image_from_a_third_and_back_
         assert made.status == 202, made
         corte = await hosted.token(site="Corte", user="paris", password=PASSWORD, project="guests")
         assert (await hosted.settle(made.json["server"]["id"], "Corte", corte))["status"] == "ACTIVE"
+
+
+async def test_whom_the_site_does_not_know_has_an_account_there(hosted):
+    """The login that the client's own scope asked for was refused."""
+    await hosted.use("Paris", tokens=("login", "account"))
+    login = await hosted.log_in("Paris", SCOPE)
+    assert login.sites == {"Paris": "201", "Corte": "401"}
+    mark = hosted.mark()
+    assert (await images(hosted, login.token)).status == 200
+    assert [record.user for record in hosted.seen(mark, "glance")] == ["paris"]
+
+
+async def test_where_there_is_no_account_either_the_refused_login_is_told(hosted):
+    await hosted.use("Paris", tokens=("login", "account"))
+    token = await hosted.token(SCOPE, user="admin", password="secret", project="admin")
+    keystone = hosted.emulated.site("Corte").keystone.directory
+    assert (await images(hosted, token)).status == 200
+    keystone.passwords[keystone.named("users", "admin")["id"]] = "changed"
+    answer = await images(hosted, await hosted.token(SCOPE, user="admin", password="secret", project="admin"))
+    assert answer.status == 401
+    assert "no login at Corte: its keystone refused user 'admin'" in answer.json["error"]["message"]
+
+
+async def test_no_login_by_token_takes_the_account_to_a_project_without_a_row(hosted):
+    await hosted.use("Paris", tokens=("login", "account"))
+    for site, user in (("Paris", "alice"), ("Corte", "paris")):
+        keystone = hosted.emulated.site(site).keystone.directory
+        project = keystone.create("projects", {"name": "others"})["id"]
+        role = keystone.named("roles", "member")["id"]
+        keystone.grant(keystone.named("users", user)["id"], role, ("project", project))
+    token = await hosted.token()
+    assert (await images(hosted, token)).status == 200
+    project = {"name": "others", "domain": {"id": "default"}}
+    auth = {"identity": {"methods": ["token"], "token": {"id": token}}, "scope": {"project": project}}
+    again = await hosted.call("Paris", "identity", "POST", "/v3/auth/tokens", scope=SCOPE, body={"auth": auth})
+    assert again.sites == {"Paris": "201", "Corte": "401"}
+    mark = hosted.mark()
+    assert (await images(hosted, again.token)).status == 401
+    assert hosted.seen(mark, "glance") == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_nobody_gets_a_credential_of_the_accounts_that_outlives_their_token(hosted, method):
+    token, mark = await hosted.token(), hosted.mark()
+    alice = hosted.emulated.site("Paris").keystone.directory.named("users", "alice")["id"]
+    path, body = f"/v3/users/{alice}/application%5Fcredentials", {"application_credential": {"name": "for ever"}}
+    scope = "{keystone: Corte}"
+    answer = await hosted.call(
+        "Paris", "identity", method, path, scope=scope, token=token, body=body if method == "POST" else None
+    )
+    assert answer.status == 403
+    assert "an account of the operator's, whose credentials are nobody's to make" in answer.json["error"]["message"]
+    assert not [record for record in hosted.seen(mark, "keystone", "Corte") if "cred" in record.path]
+    assert (await hosted.call("Paris", "identity", "GET", "/v3/regions", scope=scope, token=token)).status == 200
 
 
 async def test_a_revoked_token_has_no_account_any_more(hosted):

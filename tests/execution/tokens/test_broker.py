@@ -58,6 +58,14 @@ async def test_an_outcome_of_a_strategy_is_final():
     assert await broker(both, sites("login", "home")).grant(ASKED) == down
 
 
+async def test_a_refusal_stands_where_no_account_stands_in():
+    no, nor = Reply("Corte", 401, (), b"no"), Reply("Corte", 401, (), b"nor")
+    topology, login, home = sites("login", "home", "account"), Strategy("login", no), Strategy("home", Grant(None))
+    for account, answer in ((NotThis("x"), no), (nor, no), (Grant(Token("t")), Grant(Token("t")))):
+        assert await broker([login, home, Strategy("account", account)], topology).grant(ASKED) == answer
+    assert home.asked == []
+
+
 @pytest.mark.parametrize(
     ("tokens", "told"),
     [
