@@ -353,6 +353,7 @@ LAYERS = {
     "scopeproxy/planning": "DECISIONS: pure and synchronous",
     "scopeproxy/execution": "EFFECTS: asynchronous",
     "scopeproxy/execution/migrations": "EFFECTS: the form of the ledger, revision by revision",
+    "scopeproxy/execution/passthrough": "EFFECTS: the fast path, for calls that pass untouched",
     "scopeproxy/execution/tokens": "EFFECTS: tokens for other sites",
     "scopeproxy/edges": "DOORS: sockets, files, commands",
     "cli_plugin": "the client's side, installed as scopeproxy.osc; imports errors, lang and model at most",

@@ -74,6 +74,16 @@ class Forbidden(CallerError):
     status = 403
 
 
+class BodyBrokenOff(CallerError):
+    """The client did not send the body that its head announced."""
+
+
+class BodyTooSlow(BodyBrokenOff):
+    """The client took too long to send the body."""
+
+    status = 408
+
+
 class LoopDetected(CallerError):
     """The call has been here before, or has travelled too far (RFC 5842, section 7.2)."""
 

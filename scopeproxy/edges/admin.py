@@ -85,8 +85,9 @@ class Admin:
         metrics, health = self._app.lasting.metrics, self._app.house.health
         for site in health.peers:
             metrics.sites_down.labels(site).set(health.believed_down(site))
+        passed = self._app.house.pool.counts()
         for state, count in self._app.house.forwarder.pool().items():
-            metrics.pooled_connections.labels(state).set(count)
+            metrics.pooled_connections.labels(state).set(count + passed[state])
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": _TEXT})
 
     async def _sites(self, _: web.Request) -> web.Response:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import traceback
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from scopeproxy.edges.connections import Handle, Server, cannot_listen
 from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered, leads_out
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key, spool_of
+from scopeproxy.edges.lanes import lane_of
 from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_target, read
 from scopeproxy.edges.writing import write
 from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
@@ -26,6 +27,10 @@ from scopeproxy.execution.journal import Journal
 from scopeproxy.execution.journey import Arrival
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.passthrough.fronts import Fronts
+from scopeproxy.execution.passthrough.lane import Lane
+from scopeproxy.execution.passthrough.lent import Lent
+from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.reading import discard
 from scopeproxy.model.messages import Reply, json_reply
 from scopeproxy.model.topology import Address, ProxySettings, Tls, Topology
@@ -43,32 +48,37 @@ _HURRY = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Listening:
-    """An open socket.  `busy` takes the connections that are over the limit, and sends them away."""
+    """An open socket.  `fronts` take the connections, where calls may pass untouched, and lend the `server` what may
+    not; `busy` takes the connections that are over the limit, and sends them away."""
 
     door: Door
     socket: asyncio.Server
     server: Server
     busy: Server
+    fronts: Fronts | None
     tls: ssl.SSLContext | None
 
     @property
     def connections(self) -> int:
-        return len(self.server.connections)
+        return len(self.server.connections if self.fronts is None else self.fronts)
 
     async def stop(self) -> None:
         """Take no more connections."""
         loop = asyncio.get_running_loop()
-        for socket in self.socket.sockets:
-            loop.remove_reader(socket.fileno())
-        # asyncio drops on the floor, unclosed, what it has accepted and not yet set up when its server is closed.
-        await asyncio.sleep(0)
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            # It drops on the floor, unclosed, what it has accepted and not yet set up when its server is closed.
+            for socket in self.socket.sockets:
+                loop.remove_reader(socket.fileno())
+            await asyncio.sleep(0)
         self.socket.close()
-        for server in (self.server, self.busy):
-            server.pre_shutdown()
+        for server in (self.fronts, self.server, self.busy):
+            if server is not None:
+                server.pre_shutdown()
 
     async def close(self) -> None:
         """Give the calls under way a while, then close."""
-        await asyncio.gather(self.server.shutdown(_GRACE), self.busy.shutdown(_GRACE))
+        servers = (server for server in (self.fronts, self.server, self.busy) if server is not None)
+        await asyncio.gather(*(server.shutdown(_GRACE) for server in servers))
 
 
 class App:
@@ -85,7 +95,8 @@ class App:
         # Where the state is not in a file of this machine, proxies elsewhere may serve the site too.
         shared = several or not site.proxy.state.startswith("sqlite")
         journal = Journal(ledger, key, shared, spool=spool_of(site.proxy))
-        self._lasting = Lasting(ledger, journal, Tags(key, here), Metrics(here), shared)
+        metrics = Metrics(here)
+        self._lasting = Lasting(ledger, journal, Tags(key, here), metrics, Tally(metrics, here), shared)
         self.house: House = build(topology, here, self._lasting)
         self._open_now: dict[Address, _Listening] = {}
         self._chores: list[asyncio.Task[None]] = []
@@ -117,6 +128,7 @@ class App:
         for task in self._retired:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
+        self.house.pool.close()
         await self.house.forwarder.close()
         await self._lasting.ledger.close()
 
@@ -148,6 +160,7 @@ class App:
                 listening.tls.load_cert_chain(site.proxy.tls.certificate or "", site.proxy.tls.key)
         self._stop_chores()
         self._start_chores()
+        old.pool.retire()
         self._later(_retire(old.forwarder, old.here.proxy.timeouts.total))
         closing = asyncio.create_task(self._close(changed))
         await asyncio.sleep(0)
@@ -155,7 +168,7 @@ class App:
         self._later(closing)
 
     def _warn_of_what_lasts(self, old: House, new: House) -> None:
-        for key in ("state", "spool", "key", "admin"):
+        for key in ("state", "spool", "key", "admin", "passthrough"):
             if getattr(old.here.proxy, key) != getattr(new.here.proxy, key):
                 logger.warning("proxy.%s was changed: that takes effect when the proxy is started anew", key)
 
@@ -185,9 +198,10 @@ class App:
         server = Server(self._handler(door), settings.limits.header)
         busy = Server(self._send_away(door), settings.limits.header, _HURRY)
         tls = tls_of(settings.tls) if door.tls else None
+        fronts = Fronts(self._lanes(door), server) if settings.passthrough else None
 
-        def accept() -> web.RequestHandler:
-            return (busy if self._is_full() else server)()
+        def accept() -> asyncio.Protocol:
+            return (busy if self._is_full() else server if fronts is None else fronts)()
 
         socket = await asyncio.get_running_loop().create_server(
             accept,
@@ -198,7 +212,7 @@ class App:
             reuse_port=self._several or None,
             backlog=1024,
         )
-        return _Listening(door, socket, server, busy, tls)
+        return _Listening(door, socket, server, busy, fronts, tls)
 
     async def _close(self, addresses: Sequence[Address]) -> None:
         closing = [self._open_now.pop(address) for address in addresses]
@@ -211,11 +225,30 @@ class App:
 
     # ---- calls
 
+    def _lanes(self, door: Door) -> Callable[[], Lane]:
+        """Tells what the fast path goes by at a door now; it is asked for every call."""
+        house = self.house
+        lane = lane_of(house, door, self._lasting)
+
+        def now() -> Lane:
+            nonlocal house, lane
+            if house is not self.house:
+                house = self.house
+                lane = lane_of(house, house.doors.get(door.address, door), self._lasting)
+            return lane
+
+        return now
+
     def _handler(self, door: Door) -> Handle:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             house = self.house
             reply = await self._reply(house, house.doors.get(door.address, door), request)
-            return await write(request, reply, house.here.proxy.timeouts.answer)
+            response = await write(request, reply, house.here.proxy.timeouts.answer)
+            if isinstance(request.transport, Lent):
+                # The server is to end with this request, and the connection goes back to where it came from.
+                request.transport.returns = bool(response.keep_alive)
+                response.force_close()
+            return response
 
         return handle
 

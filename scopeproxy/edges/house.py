@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +29,8 @@ from scopeproxy.execution.journey import Journey
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
+from scopeproxy.execution.passthrough.pool import Pool
+from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.queueing import Queueing
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.replay import Replay
@@ -73,6 +76,7 @@ class Lasting:
     journal: Journal
     tags: Tags
     metrics: Metrics
+    tally: Tally
     several: bool = False
     records: Records = field(default_factory=Records)
     affinity: Affinity = field(default_factory=Affinity)
@@ -93,6 +97,7 @@ class House:
     health: Health
     replay: Replay
     forwarder: Forwarder
+    pool: Pool
     probe: Callable[[str], Awaitable[Outcome]]
     announcing: Announcing
 
@@ -151,6 +156,10 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
         topology, site, opened, journey, peers, well_known, headerless, health,
         Replay(topology, here, vocabulary, lasting.journal, replicas, translating, calling, health, lasting.metrics),
         forwarder,
+        Pool(
+            site.proxy.routes, lambda: forwarder.tls, site.proxy.timeouts.connect, time.monotonic,
+            site.proxy.limits.site_connections,
+        ),
         partial(_probe, delivery, topology), announcing,
     )  # fmt: skip
 

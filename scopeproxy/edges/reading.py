@@ -6,20 +6,17 @@ This is the seam at which a faster reader of requests takes over: it gives the s
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from scopeproxy.errors import CallerError
+from scopeproxy.errors import BodyBrokenOff, BodyTooSlow, CallerError
 from scopeproxy.execution.bodies import Once
-from scopeproxy.model.messages import NOTHING, Headers, Request, with_header
+from scopeproxy.model.messages import NOTHING, Headers, Request
 
 # What a client gets of the time that a service gets for its answer: that runs from the same piece of the body, and
 # whoever is late must be the one to be blamed.
 _SHARE = 0.9
-
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]+)")
 
 
 class HeadTooLarge(CallerError):
@@ -30,16 +27,6 @@ class HeadTooLarge(CallerError):
 
 class HeadNotText(CallerError):
     """A header holds what could not be passed on as it is."""
-
-
-class BodyBrokenOff(CallerError):
-    """The client did not send the body that its head announced."""
-
-
-class BodyTooSlow(BodyBrokenOff):
-    """The client took too long to send the body."""
-
-    status = 408
 
 
 class Incoming(Once):
@@ -68,28 +55,20 @@ class Incoming(Once):
 
 
 def raw_target(request: web.BaseRequest) -> str:
-    """The request's target in origin form.  A client that takes us for a forward proxy sends a whole URL."""
+    """The request's target, which is a path.  A client that takes us for a forward proxy sends a whole URL, and would
+    name two hosts (RFC 9112, section 3.2.2, would have us choose): it is refused."""
     target = request.raw_path
-    if target.startswith("/"):
-        return target
-    root = _ABSOLUTE.match(target)
-    if root is None or request.method == "CONNECT":
-        raise CallerError(f"the request's target must be a path, not {target[:80]!r}")
-    below = target[root.end() :]
-    return below if below.startswith("/") else "/" + below
+    if not target.startswith("/"):
+        raise CallerError("the request's target must be a path that begins with '/'")
+    return target
 
 
 def headers_of(request: web.BaseRequest) -> Headers:
-    """The headers as they came: order, case and repetitions kept.
-
-    Only Host gives way to the authority of a target that is a whole URL (RFC 9112, section 3.2.2).
-    """
-    headers = tuple(
+    """The headers as they came: order, case and repetitions kept."""
+    return tuple(
         (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
         for name, value in request.raw_headers
     )
-    root = _ABSOLUTE.match(request.raw_path)
-    return with_header(headers, "Host", root[1].rpartition("@")[2]) if root else headers
 
 
 def check_head(request: web.BaseRequest, limit: int) -> None:
@@ -124,7 +103,7 @@ def is_last(request: web.BaseRequest) -> bool:
     """
     if request.content.exception() is not None:
         return True
-    if request.method == "CONNECT" or "Upgrade" in request.headers or _is_oddly_framed(request):
+    if not request.raw_path.startswith("/") or "Upgrade" in request.headers or _is_oddly_framed(request):
         return True
     return "Expect" in request.headers and not request.content.is_eof()
 

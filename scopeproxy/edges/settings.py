@@ -198,6 +198,7 @@ PROXY_KEYS: dict[str, Reader] = {
     "trusted_proxies": each(values.network),
     "tls": section(dict.fromkeys(("certificate", "key", "peers"), values.file)),
     "routes": items(values.address, values.address),
+    "passthrough": values.boolean,
 }
 _PROXY = section(PROXY_KEYS, nullable=("admin",))
 _ENDPOINT = section({"front": values.front, "back": values.url, "listen": values.address}, required=("front",))

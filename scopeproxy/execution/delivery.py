@@ -22,7 +22,7 @@ from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Un
 from scopeproxy.model.topology import Endpoint, Topology, Url
 from scopeproxy.planning.intent import classify
 from scopeproxy.planning.peer_head import Client, common, framed_anew, framing, hop_of, told
-from scopeproxy.planning.rewriting import SCOPE_REQUEST, end_to_end, forwarded_for, with_via
+from scopeproxy.planning.rewriting import to_service, with_via
 from scopeproxy.planning.signing import SIGNATURE, sign
 
 # Credentials that are good at their own site alone.  Without a keystone the caller's own go as they are.
@@ -114,9 +114,9 @@ class Delivery:
         assert endpoint.back is not None, "the own site's backs are checked when the topology is read"
         # With a body at hand nothing is waited for.
         waiting = ("Expect",) if isinstance(request.body, Held) else ()
-        headers = without(end_to_end(request.headers), *SCOPE_REQUEST, *waiting)
-        headers = forwarded_for(headers, travel.client, travel.scheme, travel.host, self._settings.trusted_proxies)
-        for name, value in (("Host", travel.host), *framing(request.body)):
+        trusted = self._settings.trusted_proxies
+        headers = to_service(without(request.headers, *waiting), travel.client, travel.scheme, travel.host, trusted)
+        for name, value in framing(request.body):
             headers = with_header(headers, name, value)
         return self._outgoing(self._here, endpoint.back, request, with_via(headers, self._here), travel)
 

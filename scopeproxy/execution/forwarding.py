@@ -58,17 +58,20 @@ class Outgoing:
 class Forwarder:
     """Connections to services and peers.  `routes`: where to connect instead of to an address (a NAT, a tunnel);
     `per_site`: connections to one address at a time, beyond which calls wait in the order in which they came; 0: any
-    number."""
+    number; `tls`: whom they believe, once it is open; None: whom the system does."""
 
     def __init__(self, routes: Mapping[Address, Address], authorities: str | None = None, per_site: int = 0) -> None:
         self._routes, self._authorities, self._per_site = routes, authorities, per_site
         self._session: aiohttp.ClientSession | None = None
+        self.tls: ssl.SSLContext | None = None
 
     async def open(self) -> None:
         """Get ready to send; call it in the event loop that will."""
+        if self._authorities:
+            self.tls = ssl.create_default_context(cafile=self._authorities)
         connector = _Connector(
             limit=0, limit_per_host=self._per_site, ttl_dns_cache=30, keepalive_timeout=_KEEP_ALIVE,
-            ssl=self._tls() or True,
+            ssl=self.tls or True,
         )  # fmt: skip
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -95,9 +98,6 @@ class Forwarder:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
-
-    def _tls(self) -> ssl.SSLContext | None:
-        return ssl.create_default_context(cafile=self._authorities) if self._authorities else None
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Send one request and wait for the head of its answer."""

@@ -12,6 +12,7 @@ from scopeproxy.execution.carrying import Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.reading import collect, within
 from scopeproxy.execution.runner import Result
+from scopeproxy.execution.telling import lost
 from scopeproxy.execution.tokens.broker import Asked, Broker, Grant, refused
 from scopeproxy.execution.tokens.foreign import ForeignTokens
 from scopeproxy.execution.tokens.issuers import Issuers
@@ -85,7 +86,7 @@ class IdentityCalls:
             ask = partial(self._ask_whole, travel)
             logged = await self._sign_in.log_in(request, (self._here,), lambda _: self._published, ask, _SERVICE_ROLES)
             if isinstance(logged.answer, Unreached):
-                raise _lost(self._here, logged.answer)
+                raise lost(self._here, "identity", logged.answer)
             return logged.answer
         return await self._ask_issuer(self._here, request, found, travel)
 
@@ -175,7 +176,7 @@ class IdentityCalls:
             return speaking
         outcome = await self._ask(travel, issuer, speaking)
         if isinstance(outcome, Unreached):
-            raise _lost(issuer, outcome)
+            raise lost(issuer, "identity", outcome)
         path = request.path.rstrip("/")
         if request.method == "DELETE" and outcome.ok and path == _TOKENS and found.subject:
             await self._revocation.revoke(found.subject.fingerprint)
@@ -193,7 +194,3 @@ class IdentityCalls:
         if body == whole.body:
             return whole
         return replace(whole, body=body, headers=with_header(whole.headers, "Content-Length", str(len(body))))
-
-
-def _lost(issuer: str, outcome: Unreached) -> SiteFailure:
-    return SiteFailure(f"keystone at {issuer}: {outcome.why}", 504 if outcome.sent else 502)

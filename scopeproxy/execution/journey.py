@@ -22,6 +22,7 @@ from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
+from scopeproxy.execution.passthrough.lane import Passed
 from scopeproxy.execution.queueing import Queued, Queueing
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.replicas import Replicas
@@ -29,7 +30,7 @@ from scopeproxy.execution.runner import Result, run
 from scopeproxy.execution.served import Served
 from scopeproxy.execution.supply import supply
 from scopeproxy.execution.telling import Arrival as Arrival
-from scopeproxy.execution.telling import Story, Telling, mistake_of
+from scopeproxy.execution.telling import Story, Telling, lost, mistake_of
 from scopeproxy.execution.together import together
 from scopeproxy.execution.translating import Asker, Translating, said_by_the_client
 from scopeproxy.lang.parser import parse
@@ -117,6 +118,10 @@ class Journey:
         """The answer to a call that does not get as far as a journey."""
         return self._telling.fault(service, error)
 
+    def passed(self, passed: Passed) -> None:
+        """Tell of a call that needed no journey."""
+        self._telling.passed(passed)
+
     # ---- unscoped: straight through
 
     async def _unscoped(self, arrival: Arrival, found: Found, story: Story) -> Reply:
@@ -126,7 +131,7 @@ class Journey:
         outcome = await self._delivery.deliver(self._here, found.request, travel)
         if not isinstance(outcome, Unreached):
             return outcome
-        failure = SiteFailure(f"scopeproxy: {self._here}: {outcome.why}", 504 if outcome.sent else 502)
+        failure = lost(self._here, found.request.service, outcome)
         if arrival.peer is not None:
             # Another site's proxy wants to know whether the service was reached at all.
             story.result = Result(None, failure, (outcome,))

@@ -6,13 +6,15 @@ docs/metrics.md is made from DOCUMENTED: name, type, labels, and what a rise mea
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric
+from prometheus_client.registry import Collector
 
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 
@@ -125,11 +127,50 @@ class Observed:
     outcome: Outcome | None = None
 
 
+class Seconds(Histogram):
+    """A histogram which takes what somebody else has counted, too."""
+
+    def add(self, lasted: Lasted) -> None:
+        """Take all that was counted, at once."""
+        self._sum.inc(lasted.total)
+        for bucket, more in zip(self._buckets, lasted.counts, strict=True):
+            if more:
+                bucket.inc(more)
+
+
+class Lasted:
+    """How long things lasted, in the buckets of our histograms, as plain numbers: cheap to count, and handed on."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts, self.total = [0] * (len(_SECONDS) + 1), 0.0
+
+    def note(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(_SECONDS, seconds)] += 1
+        self.total += seconds
+
+
+class _First(Collector):
+    """Is asked before all metrics, tells none, and lets those know who count for themselves."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def collect(self) -> Iterable[Metric]:
+        for tell in self.waiting:
+            tell()
+        return ()
+
+
 class Metrics:
     """All metrics of one proxy, in a registry of its own."""
 
     def __init__(self, site: str) -> None:
         self.registry = CollectorRegistry()
+        self._first = _First()
+        self.registry.register(self._first)
         of = {metric.name: metric for metric in DOCUMENTED}
 
         def counter(name: str) -> Counter:
@@ -140,9 +181,9 @@ class Metrics:
             metric = of[name]
             return Gauge(name, metric.meaning, metric.labels, registry=self.registry)
 
-        def histogram(name: str) -> Histogram:
+        def histogram(name: str) -> Seconds:
             metric = of[name]
-            return Histogram(name, metric.meaning, metric.labels, registry=self.registry, buckets=_SECONDS)
+            return Seconds(name, metric.meaning, metric.labels, registry=self.registry, buckets=_SECONDS)
 
         self.calls = counter("scopeproxy_calls_total")
         self.call_seconds = histogram("scopeproxy_call_seconds")
@@ -167,6 +208,10 @@ class Metrics:
         Info("scopeproxy_build", "Always 1.", registry=self.registry).info(
             {"version": version("scopeproxy"), "site": site}
         )
+
+    def before_it_is_told(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called each time that somebody asks for the figures, before they are read."""
+        self._first.waiting.append(tell)
 
     @contextmanager
     def call_to(self, site: str, service: str, intent: str) -> Iterator[Observed]:

@@ -61,17 +61,24 @@ class Records:
 
     def note(self, record: Record) -> None:
         """Log the call; keep it when it was scoped, or came with a carrier: a validation that scoped work causes."""
-        record = replace(record, path=shown(record.path), error=record.error and shown(record.error, _LONGEST_ERROR))
         if record.scope is None and not record.carriers:
-            self._unscoped += 1
-            if self._unscoped % self._sample != 1 and self._sample > 1:
-                return
-        else:
-            self._last[record.id] = record
-            while len(self._last) > self._remembered:
-                self._last.popitem(last=False)
-        told = {key: getattr(record, key) for key in _FIELDS}
-        logger.info(json.dumps({key: value for key, value in told.items() if value not in (None, "", {}, ())}))
+            if self.is_due():
+                self.log(record)
+            return
+        record = _shown(record)
+        self._last[record.id] = record
+        while len(self._last) > self._remembered:
+            self._last.popitem(last=False)
+        _write(record)
+
+    def is_due(self) -> bool:
+        """Whether this call, which has no scope and no carrier, is one that the log tells of."""
+        self._unscoped += 1
+        return self._sample <= 1 or self._unscoped % self._sample == 1
+
+    def log(self, record: Record) -> None:
+        """Log the call."""
+        _write(_shown(record))
 
     def get(self, id_: str) -> Record | None:
         """The call of this id, while it is remembered."""
@@ -80,6 +87,15 @@ class Records:
     def last(self, count: int = 50) -> list[Record]:
         """The latest calls, the newest first."""
         return list(reversed(self._last.values()))[:count]
+
+
+def _write(record: Record) -> None:
+    told = {key: getattr(record, key) for key in _FIELDS}
+    logger.info(json.dumps({key: value for key, value in told.items() if value not in (None, "", {}, ())}))
+
+
+def _shown(record: Record) -> Record:
+    return replace(record, path=shown(record.path), error=record.error and shown(record.error, _LONGEST_ERROR))
 
 
 def shown(text: str, longest: int = _LONGEST_PATH) -> str:

@@ -10,20 +10,19 @@ from dataclasses import dataclass, field, replace
 from scopeproxy.errors import CallerError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.passthrough.lane import Passed
 from scopeproxy.execution.records import Record, Records
 from scopeproxy.execution.runner import Result
-from scopeproxy.model.messages import Outcome, Reply, Request, without
+from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning import merging
-from scopeproxy.planning.carriers import mint, strip
+from scopeproxy.planning.carriers import mint
 from scopeproxy.planning.divergence import NO_DIVERGENCE
 from scopeproxy.planning.faults import fault
 from scopeproxy.planning.intent import Intent, classify
-from scopeproxy.planning.rewriting import SCOPE_RESPONSE, end_to_end, with_via
+from scopeproxy.planning.rewriting import to_client
 
 logger = logging.getLogger("scopeproxy")
-
-_TOKENS = frozenset({"x-auth-token", "x-subject-token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,7 @@ class Telling:
 
     def finished(self, reply: Reply, story: Story) -> Reply:
         """The reply as the client gets it: without what is between proxies, with what was done to the call."""
-        headers = without(end_to_end(reply.headers), *SCOPE_RESPONSE)
-        headers = tuple((name, strip(value)) if name.lower() in _TOKENS else (name, value) for name, value in headers)
-        headers = with_via(headers, self._here)
+        headers = to_client(reply.headers, self._here)
         result = story.result
         if story.project is not None or (story.intent is not None and not self._topology.has_identity):
             # Only whose project is known may ask for the report.
@@ -88,6 +85,26 @@ class Telling:
             if len(result.replicas) > 1:
                 headers = (*headers, ("X-Scope-Replicas", merging.replicas_header(result.replicas)))
         return replace(reply, headers=headers)
+
+    def passed(self, passed: Passed) -> None:
+        """Log a call that passed untouched."""
+        way, outcome = passed.way, passed.outcome
+        self._records.log(
+            Record(
+                id=mint(),
+                at=self._now(),
+                site=self._here,
+                service=way.service,
+                method=passed.method,
+                path=way.path,
+                status=passed.status,
+                seconds=round(passed.seconds, 6),
+                client_id=passed.client_id,
+                intent=way.intent,
+                sites={} if outcome is None else {outcome.site: _came(outcome)},
+                error=str(passed.error) if passed.error else None,
+            )
+        )
 
     def note(self, arrival: Arrival, story: Story, reply: Reply, error: ScopeProxyError | None, took: float) -> None:
         """Count the call, and log it."""
@@ -128,6 +145,12 @@ class Telling:
                 carriers=carriers,
             )
         )
+
+
+def lost(here: str, service: str, outcome: Unreached) -> SiteFailure:
+    """What a call without a scope is told when its service gives no answer."""
+    who = "keystone at" if service == "identity" else "scopeproxy:"
+    return SiteFailure(f"{who} {here}: {outcome.why}", 504 if outcome.sent else 502)
 
 
 def mistake_of(failure: Exception, id_: str) -> ScopeProxyError:

@@ -184,6 +184,7 @@ class ProxySettings:
     trusted_proxies: tuple[str, ...] = ()
     tls: Tls = Tls()
     routes: Mapping[Address, Address] = field(default_factory=dict)
+    passthrough: bool = True
 
     def trusts(self, site: str) -> bool:
         """Whether that site's signed calls are honoured, and its tokens under *home*."""

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from scopeproxy.model.messages import Headers, with_header
+from scopeproxy.model.messages import Headers, with_header, without
+from scopeproxy.planning.carriers import strip
 
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
      "transfer-encoding", "upgrade"}
 )  # fmt: skip
@@ -20,6 +21,7 @@ _HOP_BY_HOP = frozenset(
 BETWEEN_PROXIES = ("X-Scope-Home", "X-Scope-Entry", "X-Scope-Hops", "X-Scope-Signature")
 SCOPE_REQUEST = ("X-Scope", "X-Scope-Options", *BETWEEN_PROXIES)
 SCOPE_RESPONSE = ("X-Scope-Sites", "X-Scope-Replicas", "X-Scope-Partial", "X-Scope-Request-Id")
+_TOKENS = frozenset({"x-auth-token", "x-subject-token"})
 _FORWARDED = re.compile(r"forwarded|x-forwarded-.*|x-real-ip", re.IGNORECASE)
 _VIA = re.compile(r"\d\.\d ([^\s,]+) \(scopeproxy\)")
 _PLAIN = "!#$&'*+^`|"
@@ -30,13 +32,18 @@ def end_to_end(headers: Headers) -> Headers:
     named = {
         option.strip().lower() for name, value in headers if name.lower() == "connection" for option in value.split(",")
     }
-    dropped = _HOP_BY_HOP | named
+    dropped = HOP_BY_HOP | named
     return tuple(pair for pair in headers if pair[0].lower() not in dropped)
 
 
 def with_via(headers: Headers, site: str) -> Headers:
     """The headers with this proxy at the end of Via, in one field as it is read by most."""
-    return _appended(headers, "Via", f"1.1 {quote(site, safe=_PLAIN)} (scopeproxy)")
+    return _appended(headers, "Via", via(site))
+
+
+def via(site: str) -> str:
+    """How the proxy of a site calls itself in Via."""
+    return f"1.1 {quote(site, safe=_PLAIN)} (scopeproxy)"
 
 
 def _appended(headers: Headers, name: str, value: str) -> Headers:
@@ -64,6 +71,18 @@ def forwarded_for(headers: Headers, client: str, scheme: str, host: str, trusted
         ("X-Forwarded-Proto", scheme),
         ("X-Forwarded-Host", host),
     )
+
+
+def to_service(headers: Headers, client: str, scheme: str, host: str, trusted: Iterable[str]) -> Headers:
+    """The headers of a call as the own service gets them, but for Via, which comes last."""
+    passing = forwarded_for(without(end_to_end(headers), *SCOPE_REQUEST), client, scheme, host, trusted)
+    return with_header(passing, "Host", host)
+
+
+def to_client(headers: Headers, site: str) -> Headers:
+    """The headers of an answer as the client gets them: without what is between proxies, and without a tag."""
+    passing = without(end_to_end(headers), *SCOPE_RESPONSE)
+    return with_via(tuple((name, strip(value) if name.lower() in _TOKENS else value) for name, value in passing), site)
 
 
 def is_trusted(client: str, trusted: Iterable[str]) -> bool:

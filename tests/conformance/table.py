@@ -64,7 +64,6 @@ INNER = b"GET /never HTTP/1.1\r\nHost: other\r\n\r\n"
 TRAILERS = "aiohttp reads trailers and gives them to nobody"
 PROVISIONAL = "aiohttp's client keeps provisional answers to itself"
 METHODS = "aiohttp's parser knows the registered methods alone"
-LAST = "aiohttp's parser takes what comes after the last request for an error in it"
 
 CASES = (
     # ---- connections
@@ -92,7 +91,6 @@ CASES = (
         (GET, Want(b"GET /y", without=(b"connection",))),
         (HI, Want(b"200", b"hi", ((b"connection", b"close"),))),
         after=CLOSED,
-        known=LAST,
     ),
     Case(
         "a service that closes each connection",

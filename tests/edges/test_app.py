@@ -252,6 +252,41 @@ async def test_a_peer_whose_certificate_nobody_vouches_for_is_not_reached(stage,
     assert topology.sites["Corte"].services["docs"].front.scheme == "https"
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_service_may_speak_https_to_those_who_believe_it(stage, certificate, trusted):
+    pem, key = certificate("one")
+    other, _ = certificate("other")
+    back = await stage.back()
+    speaks = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    speaks.load_cert_chain(pem, key)
+    server = await asyncio.start_server(back.serve, "127.0.0.1", 0, ssl=speaks)
+    path = stage.sites({"Paris": {"docs": back.address}})
+
+    def change(document):
+        https(document, pem, key)
+        site = document["sites"]["Paris"]
+        site["services"]["docs"]["back"] = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        if not trusted:
+            site["proxy"]["tls"]["peers"] = str(other)
+
+    changed(path, change)
+    here = await stage.proxy(path, "Paris")
+    reader, writer = await secure(here, pem)
+    for more in (b"", b"Connection: close\r\n"):
+        writer.write(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" + more + b"\r\nhello")
+    answers = await reader.read()
+    writer.close()
+    if trusted:
+        assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+        assert back.bodies == [b"hello", b"hello"]
+        assert here.house.pool.counts()["idle"] == 1
+    else:
+        assert answers.count(b"HTTP/1.1 502 ") == 2
+        assert answers.count(b"name the authority in proxy.tls.peers") == 2
+        assert back.heads == []
+    server.close()
+
+
 async def test_a_renewed_certificate_is_taken_in_with_the_topology(stage, certificate):
     path = stage.sites({"Paris": {"docs": (await stage.back()).address}})
     old, key = certificate("old")

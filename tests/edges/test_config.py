@@ -105,6 +105,7 @@ proxy:
   trusted_proxies: [10.0.0.0/8, "::1"]
   tls: {certificate: front.pem, key: front.key, peers: /etc/ssl/peers.pem}
   routes: {"127.0.2.1:9292": "[::1]:40002"}
+  passthrough: false
 """
 )
 
@@ -151,6 +152,7 @@ def test_a_site_overrides_the_defaults_key_by_key() -> None:
     assert (paris.insecure, corte.insecure) == (False, True)
     assert (paris.timeouts.connect, paris.timeouts.answer) == (0.5, 60)
     assert (corte.timeouts.connect, corte.timeouts.answer) == (0.5, 300)
+    assert not paris.passthrough
     assert dict(paris.routes) == {Address("127.0.2.1", 9292): Address("::1", 40002)}
     assert dict(corte.routes) == {**paris.routes, Address("127.0.1.1", 80): Address("127.0.0.1", 40001)}
 

@@ -30,7 +30,7 @@ async def test_what_is_no_http_gets_400_and_is_not_repeated_in_the_log(stage, ca
     wire = await stage.wire(await stage.docs(await stage.back()))
     wire.send(sent)
     head, _, body = (await wire.rest()).partition(b"\r\n\r\n")
-    assert head.split(b"\r\n")[0] == b"HTTP/1.0 400 Bad Request"
+    assert head.split(b"\r\n")[0] == b"HTTP/1.1 400 Bad Request"
     assert b"Server" not in head
     assert json.loads(body)["error"]["status"] == 400
     assert "secret" not in caplog.text

@@ -116,7 +116,7 @@ async def test_links_are_followed_under_the_prefix(docs):
 
 
 async def test_links_name_what_the_client_called(docs):
-    docs = await docs()
+    docs = await docs(passthrough=False)
     docs.back.answer = http(json.dumps({"self": f"{docs.docs}/1"}).encode())
     docs.host = "cloud.example:5000"
     assert json.loads((await docs.get("/scope/docs%3AParis/docs/"))[1]) == {

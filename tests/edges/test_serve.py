@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scopeproxy.edges import serve
 from scopeproxy.edges.config import load
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -255,3 +256,12 @@ async def test_much_data_for_three_sites_at_once_leaves_the_memory_as_it_was(sta
         await pouring
         assert (await wire.head()).startswith(b"HTTP/1.1 204 ")
         assert memory(served, "VmHWM") - before < 48 * MIB
+
+
+def test_uvloop_is_used_where_it_is_installed(monkeypatch):
+    factory = serve.fastest_loop()
+    loop = factory()
+    assert type(loop).__module__.startswith("uvloop")
+    loop.close()
+    monkeypatch.setattr(serve, "find_spec", lambda name: None)
+    assert serve.fastest_loop() is None

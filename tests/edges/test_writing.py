@@ -51,11 +51,20 @@ async def test_the_answer_to_head_keeps_its_length_and_has_no_body(stage, length
 
 
 async def test_an_answer_in_chunks_passes_in_chunks(stage):
-    wire = await asked(
-        stage, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n"
-    )
+    chunks = b"5\r\nhello\r\n3;ext\r\nabc\r\n0\r\n\r\n"
+    wire = await asked(stage, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
     head, _, body = (await wire.answer()).partition(b"\r\n\r\n")
     assert head.split(b"\r\n")[1:] == [VIA, b"Transfer-Encoding: chunked"]
+    assert body == chunks
+
+
+async def test_an_answer_in_chunks_passes_in_other_chunks_where_a_journey_has_seen_it(stage):
+    wire = await asked(
+        stage,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
+        b"GET /x HTTP/1.1\r\nHost: h\r\nX-Scope: {}\r\n\r\n",
+    )
+    body = (await wire.answer()).partition(b"\r\n\r\n")[2]
     assert body == b"8\r\nhelloabc\r\n0\r\n\r\n"
 
 
@@ -82,10 +91,10 @@ async def test_what_concerns_the_services_connection_or_only_proxies_say_stays_h
     )
 
 
-async def test_provisional_answers_are_not_taken_for_the_answer(stage):
-    wire = await asked(
-        stage, b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-    )
+async def test_provisional_answers_pass_and_are_not_taken_for_the_answer(stage):
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
+    wire = await asked(stage, hints + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    assert await wire.head() == hints
     assert (await wire.answer()).startswith(b"HTTP/1.1 200 OK\r\n")
 
 

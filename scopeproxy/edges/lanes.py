@@ -1,0 +1,38 @@
+"""The fast path under one topology: which of its parts each door needs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from scopeproxy.edges.doors import WELL_KNOWN, Door, leads_out
+from scopeproxy.edges.house import House, Lasting
+from scopeproxy.execution.passthrough.lane import Lane
+from scopeproxy.execution.passthrough.ways import Ways
+from scopeproxy.execution.telling import lost
+
+
+def lane_of(house: House, door: Door, lasting: Lasting) -> Lane:
+    """What the fast path needs to know at a door."""
+    here, records = house.here, lasting.records
+    backs = {name: end.back for name, end in here.services.items() if end.back is not None}
+
+    def enter(target: str) -> tuple[str, str] | None:
+        found = door.service(target)
+        if found is None or found.path is not None or found.below.startswith(WELL_KNOWN):
+            return None
+        back = backs.get(found.service)
+        return None if back is None or (back.path and leads_out(found.below)) else (found.service, found.below)
+
+    return Lane(
+        here=here.name,
+        scheme="https" if door.tls else "http",
+        trusted=here.proxy.trusted_proxies,
+        timeouts=here.proxy.timeouts,
+        head_limit=here.proxy.limits.header,
+        ways=Ways(enter, backs, lasting.tally),
+        pool=house.pool,
+        refusal=house.journey.refusal,
+        lost=partial(lost, here.name),
+        is_due=records.is_due,
+        note=house.journey.passed,
+    )

@@ -1,0 +1,260 @@
+"""The service's end: one connection, on which answers are read and handed to the exchange that waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from scopeproxy.execution.passthrough.framing import TO_THE_END, Endless, Follower, follower, of_reply
+from scopeproxy.execution.passthrough.head import END, Malformed, ReplyHead
+from scopeproxy.execution.passthrough.onward import options_of
+from scopeproxy.execution.passthrough.states import SERVICE_MOVES, AtService, illegal
+
+if TYPE_CHECKING:
+    from scopeproxy.execution.passthrough.exchange import Exchange
+    from scopeproxy.execution.passthrough.pool import Pool
+
+_HEAD_LIMIT = 64 * 1024
+_NOT_HTTP, _CLOSED_EARLY = "what it answered is not HTTP", "the connection was closed before an answer"
+_BEGINNING = b"HTTP/1."
+# Bytes that are written and not yet taken before the other end is asked to wait.
+HIGH_WATER = 256 * 1024
+
+
+class Back(asyncio.Protocol):
+    """A connection to a service.  `origin`: the service's; `idle_until`: when the pool gives it up; `used`: whether an
+    answer has come by it before; `paused`: whether it takes no more for now."""
+
+    __slots__ = (
+        "_body", "_exchange", "_held", "_pool", "_stays", "_transport", "idle_until", "origin", "paused",
+        "state", "used",
+    )  # fmt: skip
+
+    def __init__(self, pool: Pool, origin: str) -> None:
+        self._pool, self.origin = pool, origin
+        self.state = AtService.IDLE
+        self.idle_until = 0.0
+        self.used = self.paused = self._stays = False
+        self._exchange: Exchange | None = None
+        self._body: Follower | None = None
+        self._held = b""
+        self._transport: asyncio.Transport
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call may go by it now."""
+        return self.state is AtService.IDLE
+
+    # ---- for the exchange
+
+    def carry(self, exchange: Exchange, data: bytes) -> None:
+        """Send a call."""
+        self._move(AtService.HEAD)
+        self._exchange = exchange
+        self._transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Send more of the call's body, or of the other protocol."""
+        self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """Send no more, and go on listening."""
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Give the connection up, with whatever is on its way."""
+        if self.state is not AtService.CLOSED:
+            self._move(AtService.CLOSED)
+            self._exchange = None
+            self._transport.abort()
+
+    # ---- for the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # A transport of uvloop has all that asyncio's have, and is none of them by its class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER)
+        self._pool.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        _ON_DATA[self.state](self, data)
+
+    def eof_received(self) -> bool | None:
+        if self.state is AtService.TUNNEL and self._exchange is not None:
+            return self._exchange.service_ended()
+        if self.state is AtService.BODY and self._body is not None and self._exchange is not None:
+            if isinstance(self._body, Endless):
+                self._end(False)
+            else:
+                self._broken("the connection was closed in the middle of the answer")
+        elif self.state is AtService.HEAD:
+            self._broken(_NOT_HTTP if not _may_begin(self._held) else _CLOSED_EARLY)
+        else:
+            self.close()
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._pool.lost(self)
+        if self.state is not AtService.CLOSED:
+            self._broken(_CLOSED_EARLY)
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        if self._exchange is not None:
+            self._exchange.service_full()
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self._exchange is not None:
+            self._exchange.service_ready()
+
+    # ---- what comes
+
+    def _on_idle(self, _: bytes) -> None:
+        # Nobody asked: an answer that comes before its request would be taken for the next one's.
+        self.close()
+
+    def _on_head(self, data: bytes) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        if self._held:
+            data, self._held = self._held + data, b""
+        while True:
+            end = data.find(END) + len(END)
+            if end < len(END) or end > _HEAD_LIMIT:
+                self._hold(data)
+                return
+            try:
+                head = ReplyHead(data, end)
+                framing = of_reply(exchange.method, head.status, head.lines, head.minor)
+            except Malformed:
+                self._broken(_NOT_HTTP)
+                return
+            if head.status >= 200 or head.status == 101:
+                break
+            # RFC 9110, section 15.2: a proxy passes 1xx on, and the answer is still to come.
+            exchange.provisional(data[:end])
+            data = data[end:]
+            if not data:
+                return
+        if head.status == 101:
+            self._switch(exchange, head, data[end:])
+            return
+        self._answer(exchange, head, framing, data, end)
+
+    def _answer(self, exchange: Exchange, head: ReplyHead, framing: int, data: bytes, end: int) -> None:
+        self.used = True
+        options = options_of(head.lines)
+        # RFC 9112, section 9.3.
+        stays = framing != TO_THE_END and head.minor == b"1" and b"close" not in options
+        if 0 <= framing <= len(data) - end:
+            # Nearly all answers come in one piece.
+            exchange.answer(head, framing, options, data[end : end + framing])
+            self._end(stays and len(data) - end == framing)
+            return
+        self._body = follower(framing)
+        try:
+            passed = self._body.follow(data, end)
+        except Malformed:
+            self._broken(_NOT_HTTP)
+            return
+        done = self._body.done
+        exchange.answer(head, framing, options, data[end:passed])
+        if self.state is AtService.CLOSED:
+            return
+        if done:
+            self._end(stays and passed == len(data))
+            return
+        self._move(AtService.BODY)
+        self._held, self._stays = data[passed:], stays
+        exchange.answer_goes_on()
+
+    def _on_body(self, data: bytes) -> None:
+        exchange, body = self._exchange, self._body
+        assert exchange is not None
+        assert body is not None
+        if self._held:
+            data, self._held = self._held + data, b""
+        try:
+            passed = body.follow(data)
+        except Malformed:
+            self._broken("its chunks are wrong")
+            return
+        whole = passed == len(data)
+        if body.done:
+            exchange.answer_body(data if whole else data[:passed])
+            self._end(whole and self._stays)
+            return
+        if not whole:
+            data, self._held = data[:passed], data[passed:]
+        exchange.answer_body(data)
+
+    def _on_tunnel(self, data: bytes) -> None:
+        assert self._exchange is not None
+        self._exchange.from_service(data)
+
+    def _on_closed(self, _: bytes) -> None:
+        """Nobody waits for it."""
+
+    # ---- moves
+
+    def _switch(self, exchange: Exchange, head: ReplyHead, data: bytes) -> None:
+        if not exchange.upgrades:
+            self._broken("it changed to a protocol that nobody asked for")
+            return
+        self._move(AtService.TUNNEL)
+        exchange.switched(head, data)
+
+    def _hold(self, data: bytes) -> None:
+        if len(data) > _HEAD_LIMIT or not _may_begin(data):
+            self._broken(_NOT_HTTP)
+        else:
+            self._held = data
+
+    def _end(self, stays: bool) -> None:
+        """The answer is whole."""
+        if self.state is AtService.CLOSED:
+            return
+        exchange, self._exchange, self._body = self._exchange, None, None
+        if stays and not self.paused and exchange is not None and exchange.sent:
+            self._move(AtService.IDLE)
+            self._pool.put(self)
+        else:
+            self.close()
+        if exchange is not None:
+            exchange.ended()
+
+    def _broken(self, why: str) -> None:
+        exchange, state = self._exchange, self.state
+        self.close()
+        if exchange is not None:
+            exchange.broken(self, state, why)
+
+    def _move(self, to: AtService) -> None:
+        if to not in SERVICE_MOVES[self.state]:
+            raise illegal(self.state, to)
+        self.state = to
+
+
+def _may_begin(data: bytes) -> bool:
+    return data[: len(_BEGINNING)] == _BEGINNING[: len(data)]
+
+
+# By the number of the state.
+_ON_DATA: tuple[Callable[[Back, bytes], None], ...] = (
+    Back._on_idle,
+    Back._on_head,
+    Back._on_body,
+    Back._on_tunnel,
+    Back._on_closed,
+)

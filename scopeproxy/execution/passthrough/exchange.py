@@ -1,0 +1,271 @@
+"""One call and its answer on their way between a client's connection and a service's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Set
+from typing import TYPE_CHECKING
+
+from scopeproxy.errors import ScopeProxyError
+from scopeproxy.execution.passthrough.back import Back
+from scopeproxy.execution.passthrough.framing import TO_THE_END
+from scopeproxy.execution.passthrough.head import ReplyHead
+from scopeproxy.execution.passthrough.lane import Lane, Passed
+from scopeproxy.execution.passthrough.onward import Onward
+from scopeproxy.execution.passthrough.pool import Unconnected
+from scopeproxy.execution.passthrough.states import AtService
+from scopeproxy.execution.passthrough.ways import Way
+from scopeproxy.model.messages import Reply, Unreached
+
+if TYPE_CHECKING:
+    from scopeproxy.execution.passthrough.front import Front
+
+# RFC 9110, section 9.2.2, but for PUT and DELETE: execution/forwarding.py tells why not these.
+_REPEATED = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+# What is given up when its client leaves; all else is seen through.
+_SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
+
+
+class Exchange:
+    """A call of a front's client.  `sent`: whether the service was given all of it; `begun`: whether the head of the
+    answer is out; `last`: whether the client's connection ends with the answer; `upgrades`: whether it asks for
+    another protocol."""
+
+    __slots__ = (
+        "_again", "_back", "_began", "_chunks", "_client_id", "_connecting", "_front", "_lane", "_onward", "_waiting",
+        "begun", "last", "method", "sent", "upgrades", "way",
+    )  # fmt: skip
+
+    def __init__(self, front: Front, lane: Lane, onward: Onward, way: Way, method: bytes, now: float) -> None:
+        self._front, self._lane, self._onward, self.way, self.method = front, lane, onward, way, method
+        self._began = now
+        self._back: Back | None = None
+        self._waiting: list[bytes] | None = None
+        self._again: bytes | None = None
+        self._client_id = b""
+        self._connecting: asyncio.Task[None] | None = None
+        self._chunks = self.begun = self.last = self.sent = self.upgrades = False
+
+    # ---- towards the service
+
+    def start(self, data: bytes, sent: bool, client_id: bytes) -> None:
+        """Send the call: its head, with whatever of its body has come."""
+        self.sent, self._client_id = sent, client_id
+        self._lane.ways.tally.in_flight += 1
+        back = self._lane.pool.take(self.way.origin)
+        if back is None:
+            self._connect(data)
+            return
+        if sent and self.method in _REPEATED:
+            # RFC 9110, 9.2.2: what does no harm twice may be repeated when a connection from the pool proves closed.
+            self._again = data
+        self._back = back
+        back.carry(self, data)
+
+    def more(self, data: bytes, sent: bool) -> None:
+        """Send more of the body."""
+        self.sent = sent
+        if self._waiting is not None:
+            self._waiting.append(data)
+        elif self._back is not None:
+            if data:
+                self._back.write(data)
+            self._front.wait_for_service()
+
+    def pass_on(self, data: bytes) -> None:
+        """Send bytes of another protocol."""
+        if self._back is not None:
+            self._back.write(data)
+
+    def _connect(self, data: bytes) -> None:
+        self._waiting = [data]
+        self._front.pause_reading()
+        self._front.wait_for_connection()
+        self._connecting = asyncio.get_running_loop().create_task(self._connected())
+
+    async def _connected(self) -> None:
+        try:
+            back = await self._lane.pool.connect(self.way.root)
+        except Unconnected as error:
+            self._waiting = None
+            self.fail(Unreached(self._lane.here, False, str(error)))
+            return
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            # The client has left meanwhile.
+            self._lane.pool.put(back)
+            return
+        self._back = back
+        self._front.resume_reading()
+        self._front.wait_for_service()
+        back.carry(self, b"".join(waiting))
+
+    # ---- what the client does
+
+    @property
+    def may_be_given_up(self) -> bool:
+        """Whether it changes nothing, or nothing of it was sent."""
+        return not self.sent or self.method in _SAFE or self._back is None
+
+    def client_left(self) -> bool:
+        """Give up; or go on where that is a write that was sent: half of it may be done.  Whether it goes on."""
+        if not self.may_be_given_up:
+            return True
+        self.give_up()
+        return False
+
+    def give_up(self) -> None:
+        """Nobody waits for the rest of it."""
+        if not self.begun:
+            self.way.row.abandoned(self._settled())
+        self._drop()
+
+    def client_full(self) -> None:
+        """The client takes no more for now."""
+        if self._back is not None:
+            self._back.pause_reading()
+
+    def client_ready(self) -> None:
+        """The client takes more again."""
+        if self._back is not None:
+            self._back.resume_reading()
+
+    def client_ended(self) -> None:
+        """The client of another protocol sends no more."""
+        if self._back is not None:
+            self._back.write_eof()
+
+    # ---- what the service does
+
+    @property
+    def service_is_full(self) -> bool:
+        """Whether the service takes no more of the body for now."""
+        return self._back is not None and self._back.paused
+
+    def silent(self, why: str) -> Unreached:
+        """What a service is that has not answered in its time."""
+        return Unreached(self._lane.here, True, why)
+
+    def service_full(self) -> None:
+        """The service takes no more of the body for now."""
+        self._front.pause_reading()
+
+    def service_ready(self) -> None:
+        """The service takes more of the body again."""
+        self._front.resume_reading()
+
+    def provisional(self, head: bytes) -> None:
+        """A 1xx on the way to the client."""
+        self._again = None
+        self._front.write(head)
+
+    def answer(self, head: ReplyHead, framing: int, options: Set[bytes], body: bytes) -> None:
+        """The head of the answer, of which Connection says `options`, and what has come of its body."""
+        self._again = None
+        self._answered(head.status)
+        # Whoever has not sent all of a request by now cannot be told where the next one begins.
+        self.last = self.last or not self.sent or self._front.is_stopping
+        out = self._onward.reply(head, framing, self.last, options)
+        if framing == TO_THE_END:
+            # Without chunks the client could not tell an end from a loss.
+            self._chunks = True
+            body = _chunk(body)
+        self._front.write(out + body)
+
+    def answer_goes_on(self) -> None:
+        """More of the body is to come."""
+        self._front.go_on()
+
+    def answer_body(self, data: bytes) -> None:
+        """More of the answer's body."""
+        self._front.write(_chunk(data) if self._chunks else data)
+        self._front.go_on()
+
+    def ended(self) -> None:
+        """The answer is whole."""
+        if self._chunks:
+            self._front.write(b"0\r\n\r\n")
+        self._back = None
+        self._front.answered(self)
+
+    def switched(self, head: ReplyHead, data: bytes) -> None:
+        """The service speaks another protocol from here on."""
+        self._answered(head.status)
+        self._front.write(self._onward.switching(head) + data)
+        self._front.switched()
+
+    def from_service(self, data: bytes) -> None:
+        """Bytes of another protocol."""
+        self._front.write(data)
+
+    def service_ended(self) -> bool:
+        """The service of another protocol sends no more.  Whether it still listens."""
+        return self._front.write_eof()
+
+    def broken(self, back: Back, state: AtService, why: str) -> None:
+        """The connection to the service was lost."""
+        self._back = None
+        if state is AtService.HEAD and self._again is not None and back.used and self._front.is_there:
+            again, self._again = self._again, None
+            self._connect(again)
+        elif self.begun:
+            # Once the head is out, a body that breaks off can only be told by breaking off as well.
+            self._front.break_off()
+        else:
+            self.fail(Unreached(self._lane.here, True, why))
+
+    # ---- the end
+
+    def fail(self, unreached: Unreached) -> None:
+        """Tell the client that there is no answer."""
+        self._drop()
+        error = self._lane.lost(self.way.service, unreached)
+        seconds = self._settled()
+        self.way.row.failed(unreached, error.status, seconds)
+        if self._lane.is_due():
+            self._note(error.status, seconds, unreached, error)
+        self._tell(error)
+
+    def refuse(self, error: ScopeProxyError) -> None:
+        """Tell the client that it is at fault."""
+        self._drop()
+        seconds = self._settled()
+        self.way.row.refused(seconds)
+        if self._lane.is_due():
+            self._note(error.status, seconds, None, error)
+        self._tell(error)
+
+    def _tell(self, error: ScopeProxyError) -> None:
+        self.begun = True
+        self.last = self.last or not self.sent or self._front.is_stopping
+        reply = self._lane.refusal(self.way.service, error)
+        self._front.write(self._onward.told(reply, self.method, self.last))
+        self._front.answered(self)
+
+    def _drop(self) -> None:
+        back, self._back, self._waiting = self._back, None, None
+        if back is not None:
+            back.close()
+
+    def _answered(self, status: int) -> None:
+        self.begun = True
+        seconds = self._settled()
+        self.way.row.answered(status, seconds)
+        if self._lane.is_due():
+            self._note(status, seconds)
+
+    def _settled(self) -> float:
+        """Note that nobody waits for the head of an answer any more; and tell how long that took."""
+        self._lane.ways.tally.in_flight -= 1
+        return self._front.now() - self._began
+
+    def _note(
+        self, status: int, seconds: float, lost: Unreached | None = None, error: ScopeProxyError | None = None
+    ) -> None:
+        outcome = lost if error is not None else Reply(self._lane.here, status)
+        id_ = self._client_id.decode("utf-8", "replace") or None
+        self._lane.note(Passed(self.way, self.method.decode(), status, seconds, outcome, id_, error))
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

@@ -1,0 +1,435 @@
+"""The client's end: one connection, on which requests are read, told apart, and sent on or lent to the journey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from scopeproxy.errors import BodyTooSlow, CallerError
+from scopeproxy.execution.passthrough.back import HIGH_WATER
+from scopeproxy.execution.passthrough.entry import Entry, Said, entry
+from scopeproxy.execution.passthrough.exchange import Exchange
+from scopeproxy.execution.passthrough.framing import Follower, follower
+from scopeproxy.execution.passthrough.head import END, HeadTooLarge, Malformed, check_beginning
+from scopeproxy.execution.passthrough.lane import Lane
+from scopeproxy.execution.passthrough.lent import Lent
+from scopeproxy.execution.passthrough.onward import Client, Onward
+from scopeproxy.execution.passthrough.states import CLIENT_MOVES, AtClient, illegal
+from scopeproxy.execution.passthrough.ways import Way
+from scopeproxy.model.messages import json_reply
+from scopeproxy.model.topology import Timeouts
+
+if TYPE_CHECKING:
+    from scopeproxy.execution.passthrough.fronts import Fronts
+
+# Seconds that a client may take between two requests and for the head of one; that what it still sends after its last
+# answer is thrown away; that a read is waited for whose client closed its half; that another protocol may be silent.
+IDLE, LINGER, HALF_CLOSED, SILENT = 75.0, 2.0, 2.0, 3600.0
+
+# What a client gets of the time that a service gets for its answer: that runs from the same piece of the body, and
+# whoever is late must be the one to be blamed.
+_SHARE = 0.9
+
+# Bytes of header lines which are remembered, because the next request often has the same.
+_REMEMBERED = 2048
+
+# Bytes of further requests that are held while an answer is on its way; then the client has to wait.
+_HELD = 64 * 1024
+
+
+class Front(asyncio.Protocol):
+    """A client's connection.  `deadline`: when `late` is called, by the clock of the fronts."""
+
+    __slots__ = (
+        "_body", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_is_paused", "_lane", "_lent", "_looked_at",
+        "_onward", "_said", "_transport", "deadline", "is_stopping", "is_there", "now", "state",
+    )  # fmt: skip
+
+    def __init__(self, fronts: Fronts) -> None:
+        self._fronts, self.now = fronts, fronts.now
+        self.state = AtClient.READY
+        self.is_there = self.is_stopping = False
+        self.deadline = 0.0
+        self._transport: asyncio.Transport
+        self._lane: Lane | None = None
+        self._said: Said | None = None
+        self._onward: Onward
+        self._exchange: Exchange | None = None
+        self._body: Follower | None = None
+        self._lent: Lent | None = None
+        self._held = b""
+        # How much of what is held is known to be no end of a head.
+        self._looked_at = 0
+        self._full = self._half_closed = self._is_paused = False
+
+    # ---- for the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # A transport of uvloop has all that asyncio's have, and is none of them by its class.
+        self._transport, self.is_there = cast(asyncio.Transport, transport), True
+        self._use(self._fronts.lane())
+        self._transport.set_write_buffer_limits(HIGH_WATER)
+        self.deadline = self.now() + self._fronts.idle
+        self._fronts.made(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._held:
+            data, self._held = self._held + data, b""
+        _ON_DATA[self.state](self, data)
+
+    def eof_received(self) -> bool | None:
+        if self._lent is not None:
+            return self._lent.eof_received()
+        if self.state is AtClient.TUNNEL and self._exchange is not None:
+            self._exchange.client_ended()
+            return self._can_half_close()
+        # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
+        # the bytes are the same.  So a read gets a little time; a write is seen through either way.
+        self._half_closed = self.state is AtClient.ANSWERING and self._can_half_close()
+        if self._half_closed and self._exchange is not None and self._exchange.may_be_given_up:
+            self.wait_for_service()
+        return self._half_closed
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_there = False
+        if self._lent is not None:
+            self._lent.connection_lost(exc)
+        exchange = self._exchange
+        if exchange is None or not exchange.client_left():
+            self._exchange = None
+            self._close()
+
+    def pause_writing(self) -> None:
+        self._full = True
+        if self._lent is not None:
+            self._lent.pause_writing()
+        elif self._exchange is not None:
+            self._exchange.client_full()
+            self._wait(self._timeouts.answer)
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._lent is not None:
+            self._lent.resume_writing()
+        elif self._exchange is not None:
+            self._exchange.client_ready()
+            self._wait(self._timeouts.answer)
+
+    # ---- what comes
+
+    def _on_ready(self, data: bytes) -> None:
+        # RFC 9112, section 2.2: empty lines before a request are passed over.
+        start = 0
+        while data.startswith(b"\r\n", start):
+            start += 2
+        lane = self._use(self._fronts.lane())
+        end = data.find(END, max(start, self._looked_at)) + len(END)
+        try:
+            if end < len(END) or end - start > lane.head_limit:
+                self._wait_for_head(data[start:], lane.head_limit)
+                return
+            self._looked_at = 0
+            came = entry(data, start, end, lane.ways, self._said)
+        except CallerError as error:
+            self._refuse(error)
+            return
+        self._said = came.said if len(came.said.fields.raw) <= _REMEMBERED else None
+        if came.way is None:
+            self._lend(came, data, start, end)
+        else:
+            self._pass(came, came.way, lane, data, end)
+
+    def _wait_for_head(self, data: bytes, limit: int) -> None:
+        if len(data) > limit:
+            raise HeadTooLarge(f"the request's head has over {limit} bytes; no more are taken")
+        # A carriage return at the end may still get its line feed.
+        check_beginning(data, max(0, self._looked_at - 1))
+        self._held, self._looked_at = data, max(0, len(data) - len(END) + 1)
+
+    def _pass(self, came: Entry, way: Way, lane: Lane, data: bytes, end: int) -> None:
+        head, said, now = came.head, came.said, self.now()
+        exchange = self._exchange = Exchange(self, lane, self._onward, way, head.method, now)
+        exchange.last, exchange.upgrades = said.closes, came.upgrades
+        out = self._onward.request(head, way.target, said.framing, said.host or b"", came.upgrades)
+        if said.framing == 0:
+            if len(data) > end:
+                self._held = data[end:]
+            self._move(AtClient.ANSWERING)
+            self.deadline = now + lane.timeouts.answer
+            exchange.start(out, True, said.client_id)
+            return
+        self._body = follower(said.framing)
+        try:
+            passed = self._body.follow(data, end)
+        except Malformed as error:
+            self._exchange = None
+            self._refuse(error)
+            return
+        done = self._body.done
+        self._held = data[passed:]
+        self._move(AtClient.ANSWERING if done else AtClient.SENDING)
+        self.wait_for_service()
+        exchange.start(out + data[end:passed], done, said.client_id)
+
+    def _on_sending(self, data: bytes) -> None:
+        body, exchange = self._body, self._exchange
+        assert body is not None
+        assert exchange is not None
+        try:
+            passed = body.follow(data)
+        except Malformed as error:
+            self._blame(exchange, error)
+            return
+        done = body.done
+        if passed < len(data):
+            data, self._held = data[:passed], data[passed:]
+        if done:
+            self._move(AtClient.ANSWERING)
+        exchange.more(data, done)
+
+    def _on_answering(self, data: bytes) -> None:
+        self._held = data
+        if len(data) > _HELD:
+            self.pause_reading()
+
+    def _lend(self, came: Entry, data: bytes, start: int, end: int) -> None:
+        self._move(AtClient.LENT)
+        self.deadline = float("inf")
+        self._body = follower(came.said.framing)
+        self._lent = Lent(self, self._transport, self._fronts.journey())
+        self._lent.data_received(data[start:end])
+        if len(data) > end:
+            self._on_lent(data[end:])
+
+    def _on_lent(self, data: bytes) -> None:
+        body = self._body
+        assert self._lent is not None
+        assert body is not None
+        try:
+            passed = body.follow(data)
+        except Malformed as error:
+            self._take_away(error)
+            return
+        data, self._held = data[:passed], data[passed:]
+        if len(self._held) > _HELD:
+            self.pause_reading()
+        self._lent.data_received(data)
+
+    def _take_away(self, error: CallerError) -> None:
+        """End what was lent: its body goes on in a way that not everybody refuses."""
+        lent, self._lent = self._lent, None
+        assert lent is not None
+        lent.connection_lost(ConnectionResetError())
+        if lent.has_begun:
+            self.break_off()
+        else:
+            self._refuse(error)
+
+    def _on_tunnel(self, data: bytes) -> None:
+        assert self._exchange is not None
+        self._exchange.pass_on(data)
+        self._wait(SILENT)
+
+    def _on_closed(self, _: bytes) -> None:
+        """What comes after the last answer is nobody's."""
+
+    # ---- for the exchange, and for what was lent
+
+    def write(self, data: bytes) -> None:
+        """Send to the client; a client that has left is sent nothing."""
+        if self.is_there and data:
+            self._transport.write(data)
+
+    def go_on(self) -> None:
+        """More of the answer was sent: the next piece has its time."""
+        self._wait(self._timeouts.answer)
+
+    def answered(self, exchange: Exchange) -> None:
+        """The answer is whole."""
+        self._exchange = self._body = None
+        if not self.is_there:
+            self._close()
+        elif not exchange.sent:
+            self._linger()
+        elif exchange.last or self.is_stopping or self._half_closed:
+            self._close()
+        else:
+            self._be_ready()
+
+    def switched(self) -> None:
+        """The service has changed to another protocol."""
+        self._move(AtClient.TUNNEL)
+        self._wait(SILENT)
+        held, self._held = self._held, b""
+        if held:
+            self._on_tunnel(held)
+
+    def given_back(self, stays: bool) -> None:
+        """The journey is done with the request that it was lent."""
+        self._lent = None
+        # Whoever had it may have made the client wait.
+        self._is_paused = True
+        if stays and self._body is not None and self._body.done and not self.is_stopping and self.is_there:
+            self._be_ready()
+        else:
+            self._close()
+
+    def break_off(self) -> None:
+        """End the connection in the middle of an answer, so that nobody takes it for whole."""
+        self._exchange = None
+        if self.is_there:
+            self._transport.abort()
+        self._close()
+
+    def write_eof(self) -> bool:
+        """Send the client no more, and go on listening.  Whether that can be."""
+        if not self._can_half_close():
+            return False
+        self._transport.write_eof()
+        return True
+
+    def pause_reading(self) -> None:
+        """Have the client wait."""
+        if self.is_there and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._is_paused = True
+
+    def resume_reading(self) -> None:
+        """Have the client go on."""
+        if self.is_there and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._is_paused = False
+
+    def wait_for_service(self) -> None:
+        """From now on the service has its time; or the client, for more of its body, which is a little less."""
+        answer = self._timeouts.answer
+        if self._half_closed:
+            # Whether the client still listens, nobody knows.
+            answer = min(answer, HALF_CLOSED)
+        self._wait(answer * (_SHARE if self.state is AtClient.SENDING else 1.0))
+
+    def wait_for_connection(self) -> None:
+        """From now on the pool minds the time; what it takes beyond that would be a mistake of ours."""
+        self._wait(self._timeouts.connect + self._timeouts.answer)
+
+    # ---- time
+
+    def late(self) -> None:
+        """The deadline has passed."""
+        exchange, answer = self._exchange, self._timeouts.answer
+        if exchange is None:
+            # Nothing was asked, or the last answer is out.
+            self._close()
+        elif self._full or exchange.begun or (self._half_closed and exchange.may_be_given_up):
+            exchange.give_up()
+            self.break_off()
+        elif self.state is AtClient.SENDING and not exchange.service_is_full:
+            self._blame(exchange, BodyTooSlow(f"nothing of the request's body came for {answer * _SHARE:.3g} s"))
+        else:
+            exchange.fail(exchange.silent(f"no answer within {answer:g} s"))
+
+    def stop(self) -> None:
+        """Take no further request; what was begun is seen through."""
+        self.is_stopping = True
+        if self.state is AtClient.READY:
+            self._close()
+
+    def give_up(self) -> None:
+        """End it now, whatever is under way."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.give_up()
+        self.break_off()
+
+    @property
+    def address(self) -> str:
+        """The client's."""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
+    def _wait(self, seconds: float) -> None:
+        self.deadline = self.now() + seconds
+
+    @property
+    def _timeouts(self) -> Timeouts:
+        assert self._lane is not None
+        return self._lane.timeouts
+
+    # ---- moves
+
+    def _be_ready(self) -> None:
+        self._move(AtClient.READY)
+        self.deadline = self.now() + self._fronts.idle
+        if self._is_paused:
+            self.resume_reading()
+        if self._held:
+            # In a turn of its own: a thousand requests sent ahead must not become a thousand calls deep.
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        if self.state is AtClient.READY and self._held:
+            self.data_received(b"")
+
+    def _refuse(self, error: CallerError) -> None:
+        """Answer what is no request, and end the connection: nobody knows where the next one would begin."""
+        self._fronts.refused(self, error)
+        told = {"error": {"status": error.status, "message": str(error)}}
+        reply = json_reply("", error.status, told)
+        headers = (*reply.headers, ("Content-Length", str(len(reply.body))))
+        self.write(self._onward.told(replace(reply, headers=headers), b"GET", True))
+        self._linger()
+
+    def _blame(self, exchange: Exchange, error: CallerError) -> None:
+        if exchange.begun:
+            exchange.give_up()
+            self.break_off()
+        else:
+            exchange.refuse(error)
+
+    def _linger(self) -> None:
+        """Close so that the last answer arrives: what comes in meanwhile would else reset it (RFC 9112, 9.6)."""
+        self._exchange = None
+        if not self.write_eof():
+            self._close()
+            return
+        self._move(AtClient.LINGERING)
+        self._wait(LINGER)
+        self.resume_reading()
+
+    def _close(self) -> None:
+        if self.state is not AtClient.CLOSED:
+            self._move(AtClient.CLOSED)
+        if self.is_there:
+            self._transport.close()
+        else:
+            self._fronts.lost(self)
+
+    def _can_half_close(self) -> bool:
+        return self.is_there and self._transport.can_write_eof() and not self._transport.is_closing()
+
+    def _use(self, lane: Lane | None) -> Lane:
+        """Go by a lane: a new topology has another one."""
+        if lane is not None and lane is not self._lane:
+            self._lane, self._said = lane, None
+            self._onward = Onward(lane.here, Client(self.address, lane.scheme, lane.trusted))
+        assert self._lane is not None
+        return self._lane
+
+    def _move(self, to: AtClient) -> None:
+        if to not in CLIENT_MOVES[self.state]:
+            raise illegal(self.state, to)
+        self.state = to
+
+
+# By the number of the state.
+_ON_DATA: tuple[Callable[[Front, bytes], None], ...] = (
+    Front._on_ready,
+    Front._on_sending,
+    Front._on_answering,
+    Front._on_lent,
+    Front._on_tunnel,
+    Front._on_closed,
+    Front._on_closed,
+)

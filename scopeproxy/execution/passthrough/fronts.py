@@ -1,0 +1,89 @@
+"""All connections of clients at one door: made, counted, ended, and swept for those that are late."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from scopeproxy.errors import CallerError
+from scopeproxy.execution.passthrough.front import IDLE, Front
+from scopeproxy.execution.passthrough.lane import Lane
+
+logger = logging.getLogger("scopeproxy.connections")
+
+# Seconds between two sweeps: one look at all connections costs less than a timer for each of their waits.  Whoever is
+# given little time is looked at more often.
+_SLOWEST, _FASTEST = 1.0, 0.02
+_SHARE_OF_PATIENCE = 0.1
+
+
+class Fronts:
+    """The clients' connections at a door.  Call it for the protocol of a new one.
+
+    `lane`: what is in force now; `journey`: makes the server's end for a request that is lent; `idle`: seconds between
+    two requests; `now`: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        lane: Callable[[], Lane],
+        journey: Callable[[], asyncio.Protocol],
+        idle: float = IDLE,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lane, self.journey, self.idle, self.now = lane, journey, idle, now
+        self._open: set[Front] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __call__(self) -> Front:
+        return Front(self)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def made(self, front: Front) -> None:
+        """Note a new connection."""
+        self._open.add(front)
+        self._empty.clear()
+        if self._sweeping is None:
+            self._sweep()
+
+    def lost(self, front: Front) -> None:
+        """Forget a connection."""
+        self._open.discard(front)
+        if not self._open:
+            self._empty.set()
+
+    def refused(self, front: Front, error: CallerError) -> None:
+        """Tell the log of what was no request; nothing of it is repeated, since it may hold a token."""
+        logger.warning("a request from %s is refused: %s", front.address, type(error).__name__)
+
+    def pre_shutdown(self) -> None:
+        """Close what is idle; what was begun is seen through."""
+        for front in tuple(self._open):
+            front.stop()
+
+    async def shutdown(self, patience: float) -> None:
+        """Wait so long for what was begun, then break it off."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._empty.wait()
+        for front in tuple(self._open):
+            front.give_up()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def _sweep(self) -> None:
+        now, lane = self.now(), self.lane()
+        for front in [front for front in self._open if front.deadline <= now]:
+            front.late()
+        lane.pool.sweep(now)
+        self._sweeping = None
+        if self._open:
+            wait = min(_SLOWEST, max(_FASTEST, min(lane.timeouts.answer, self.idle) * _SHARE_OF_PATIENCE))
+            self._sweeping = asyncio.get_running_loop().call_later(wait, self._sweep)

@@ -1,0 +1,95 @@
+"""The figures of the fast path: counted in plain numbers, and handed to Prometheus when somebody asks for them."""
+
+from __future__ import annotations
+
+from scopeproxy.execution.metrics import Lasted, Metrics, outcome_class
+from scopeproxy.model.messages import Reply, Unreached
+
+# What became of a call, as outcome_class tells of the same on the other path.
+_CLASSES = tuple(outcome_class(Reply("", status)) for status in (100, 200, 300, 400, 500))
+
+
+class Row:
+    """The calls of one intent to one service of this site."""
+
+    __slots__ = (
+        "_answered",
+        "_calls",
+        "_lasted",
+        "_metrics",
+        "_seconds",
+        "_site",
+        "_site_calls",
+        "_site_seconds",
+        "_told",
+    )
+
+    def __init__(self, metrics: Metrics, site: str, service: str, intent: str) -> None:
+        self._metrics, self._site = metrics, site
+        self._answered, self._told = [0] * len(_CLASSES), [0] * len(_CLASSES)
+        self._lasted = Lasted()
+        self._seconds = metrics.call_seconds.labels(service, intent, "no")
+        self._site_seconds = metrics.site_call_seconds.labels(site, service)
+        self._calls = (service, intent, "no")
+        self._site_calls = (site, service, intent)
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Count a call that its service has answered."""
+        self._answered[status // 100 - 1] += 1
+        self._lasted.note(seconds)
+
+    def failed(self, unreached: Unreached, status: int, seconds: float) -> None:
+        """Count a call that its service has not answered, and what the client was told instead."""
+        self._metrics.calls.labels(*self._calls, f"{status // 100}xx").inc()
+        self._seconds.observe(seconds)
+        self._metrics.site_calls.labels(*self._site_calls, outcome_class(unreached)).inc()
+        self._site_seconds.observe(seconds)
+
+    def refused(self, seconds: float) -> None:
+        """Count a call whose client was at fault."""
+        self._metrics.calls.labels(*self._calls, "refused").inc()
+        self._seconds.observe(seconds)
+        self.abandoned(seconds)
+
+    def abandoned(self, seconds: float) -> None:
+        """Count a call that nobody waits for any more."""
+        self._metrics.site_calls.labels(*self._site_calls, outcome_class(None)).inc()
+        self._site_seconds.observe(seconds)
+
+    def tell(self) -> None:
+        """Hand on what was counted since the last time."""
+        lasted, self._lasted = self._lasted, Lasted()
+        self._seconds.add(lasted)
+        self._site_seconds.add(lasted)
+        for at, name in enumerate(_CLASSES):
+            more = self._answered[at] - self._told[at]
+            if more:
+                self._told[at] += more
+                self._metrics.calls.labels(*self._calls, name).inc(more)
+                self._metrics.site_calls.labels(*self._site_calls, name).inc(more)
+
+
+class Tally:
+    """The figures of one site's fast path.  `in_flight`: calls received and not yet answered."""
+
+    def __init__(self, metrics: Metrics, site: str) -> None:
+        self._metrics, self._site = metrics, site
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._in_flight_told = 0
+        self.in_flight = 0
+        metrics.before_it_is_told(self.tell)
+
+    def row(self, service: str, intent: str) -> Row:
+        """Where the calls of an intent to a service are counted."""
+        key = (service, intent)
+        if key not in self._rows:
+            self._rows[key] = Row(self._metrics, self._site, service, intent)
+        return self._rows[key]
+
+    def tell(self) -> None:
+        """Hand all that was counted to Prometheus."""
+        for row in self._rows.values():
+            row.tell()
+        more, self._in_flight_told = self.in_flight - self._in_flight_told, self.in_flight
+        self._metrics.calls_in_flight.inc(more)
+        self._metrics.site_calls_in_flight.labels(self._site).inc(more)

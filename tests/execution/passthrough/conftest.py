@@ -1,0 +1,198 @@
+"""A road with pretended sockets: a client's end, a service's end, and all of the fast path between them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from scopeproxy.errors import ScopeProxyError, SiteFailure
+from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.passthrough.back import Back
+from scopeproxy.execution.passthrough.front import Front
+from scopeproxy.execution.passthrough.fronts import Fronts
+from scopeproxy.execution.passthrough.lane import Lane, Passed
+from scopeproxy.execution.passthrough.pool import Pool, Unconnected
+from scopeproxy.execution.passthrough.tally import Tally
+from scopeproxy.execution.passthrough.ways import Ways
+from scopeproxy.model.messages import Reply, Unreached
+from scopeproxy.model.topology import Address, Timeouts, Url
+
+BACK = Url("http", Address("127.0.0.1", 1), "/root")
+
+
+class Socket(asyncio.Transport):
+    """A transport whose other end is the test: what was written, and what was asked of it."""
+
+    def __init__(self, protocol: asyncio.Protocol, half_closes: bool = True) -> None:
+        super().__init__()
+        self.protocol, self.out = protocol, b""
+        self.closed = self.aborted = self.paused = self.ended = False
+        self._half_closes = half_closes
+        protocol.connection_made(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.1", 5) if name == "peername" else default
+
+    def write(self, data: Any) -> None:
+        assert data, "an empty write is a mistake"
+        assert not self.ended
+        if not self.closed:
+            self.out += data
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        out, self.out = self.out, b""
+        return out
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.close()
+
+    def lose(self) -> None:
+        """The other end is gone."""
+        self.closed = True
+        self.protocol.connection_lost(ConnectionResetError())
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def can_write_eof(self) -> bool:
+        return self._half_closes
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+class Sockets(Pool):
+    """A pool whose new connections are pretended ones.  `refuses`: why there is none; `slow`: until when."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__({}, lambda: None, 2.0, clock)
+        self.made: list[Socket] = []
+        self.refuses = ""
+        self.slow: asyncio.Event | None = None
+
+    async def connect(self, root: Url) -> Back:
+        if self.slow is not None:
+            await self.slow.wait()
+        if self.refuses:
+            raise Unconnected(self.refuses)
+        self._count[root.origin] += 1
+        back = Back(self, root.origin)
+        self.made.append(Socket(back))
+        return back
+
+
+class Journey(asyncio.Protocol):
+    """The server of the journey: it answers when the test says so."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.got, self.lost = b"", False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+
+    def answers(self, data: bytes, returns: bool = True) -> None:
+        self.transport.write(data)
+        self.transport.returns = returns
+        self.transport.close()
+
+
+class Road:
+    """One client's connection through the fast path of Paris, whose service `docs` is below /root at its back."""
+
+    def __init__(self, **timeouts: float) -> None:
+        self.time = 1000.0
+        self.metrics = Metrics("Paris")
+        self.pool = Sockets(lambda: self.time)
+        self.told: list[Passed] = []
+        self.journeys: list[Journey] = []
+        self.lane = Lane(
+            "Paris", "http", (), Timeouts(**timeouts), 4096,
+            Ways(self._enter, {"docs": BACK}, Tally(self.metrics, "Paris")), self.pool,
+            _refusal, _lost, lambda: True, self.told.append,
+        )  # fmt: skip
+        self.fronts = Fronts(lambda: self.lane, self._journey, now=lambda: self.time)
+        self.client = self.connect()
+
+    @staticmethod
+    def _enter(target: str) -> tuple[str, str] | None:
+        return ("docs", target) if not target.startswith("/other") else None
+
+    def _journey(self) -> Journey:
+        self.journeys.append(Journey())
+        return self.journeys[-1]
+
+    def connect(self) -> Socket:
+        return Socket(self.fronts())
+
+    @property
+    def front(self) -> Front:
+        assert isinstance(self.client.protocol, Front)
+        return self.client.protocol
+
+    def asks(self, data: bytes) -> None:
+        """The client sends."""
+        self.front.data_received(data)
+
+    async def service(self) -> Socket:
+        """The service's end of the newest connection."""
+        await self.settle()
+        return self.pool.made[-1]
+
+    async def answers(self, data: bytes) -> bytes:
+        """The service sends; what the client gets of it."""
+        socket = await self.service()
+        socket.protocol.data_received(data)  # type: ignore[attr-defined]
+        return self.client.taken()
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    def passes(self, seconds: float) -> None:
+        """Time passes, and whoever is late is told."""
+        self.time += seconds
+        if self.front.deadline <= self.time:
+            self.front.late()
+
+    def counted(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+def _refusal(service: str, error: ScopeProxyError) -> Reply:
+    body = f"{service}: {error}".encode()
+    return Reply("Paris", error.status, (("Content-Length", str(len(body))),), body)
+
+
+def _lost(service: str, outcome: Unreached) -> ScopeProxyError:
+    return SiteFailure(f"{service} {outcome.why}", 504 if outcome.sent else 502)
+
+
+@pytest.fixture
+async def road() -> Road:
+    return Road(answer=10.0)

@@ -1,0 +1,319 @@
+"""The client's end, as a conversation: what it sends, what the service gets, and what it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from scopeproxy.execution.passthrough.front import HALF_CLOSED, IDLE, LINGER, SILENT
+from scopeproxy.execution.passthrough.states import AtClient
+
+VIA = b"Via: 1.1 Paris (scopeproxy)\r\n"
+FROM = b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n" + VIA
+GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+PASSED_ON = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + VIA + b"\r\nhi"
+
+
+async def test_a_call_passes_and_its_answer_and_the_next_one_takes_the_same_connection(road):
+    for _ in range(3):
+        road.asks(GET)
+        service = await road.service()
+        assert service.taken() == b"GET /root/x HTTP/1.1\r\nHost: h\r\n" + FROM + b"\r\n"
+        assert await road.answers(OK) == PASSED_ON
+    assert len(road.pool.made) == 1
+    assert road.front.state is AtClient.READY
+
+
+async def test_a_request_may_be_cut_anywhere(road):
+    whole = POST + b"hello"
+    for cut in range(1, len(whole)):
+        road.asks(whole[:cut])
+        await road.settle()
+        road.asks(whole[cut:])
+        service = await road.service()
+        assert service.taken().endswith(FROM + b"\r\nhello")
+        assert await road.answers(OK) == PASSED_ON
+
+
+async def test_a_request_may_come_byte_by_byte(road):
+    whole = b"\r\n" + POST + b"hello"
+    for at in range(len(whole)):
+        road.asks(whole[at : at + 1])
+        await road.settle()
+    assert (await road.service()).taken().endswith(FROM + b"\r\nhello")
+    assert await road.answers(OK) == PASSED_ON
+
+
+async def test_requests_sent_ahead_are_answered_in_order_and_wait_for_one_another(road):
+    road.asks(b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number for number in range(3)))
+    for number in range(3):
+        service = await road.service()
+        assert service.taken().startswith(b"GET /root/%d " % number)
+        assert await road.answers(OK) == PASSED_ON
+
+
+async def test_who_sends_too_much_ahead_has_to_wait(road):
+    road.asks(GET)
+    road.asks(GET * 3000)
+    assert road.client.paused
+    await road.answers(OK)
+    assert not road.client.paused
+
+
+async def test_empty_lines_before_a_request_are_passed_over(road):
+    road.asks(b"\r\n\r\n" + GET)
+    assert (await road.service()).taken().startswith(b"GET /root/x ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /x HTTP/1.1\nHost: h\n\n", 400),
+        (b"GET /x HTTP/1.1\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET http://h/x HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400),
+        (b"GET /x HTTP/1.1\r\nHost: h\r\nA: " + b"a" * 4096, 431),
+    ],
+)
+async def test_what_is_no_request_is_refused_and_the_connection_ends(road, sent, status):
+    road.asks(sent + GET)
+    await road.settle()
+    assert road.client.out.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nConnection: close\r\n" in road.client.out
+    assert road.client.ended
+    assert road.pool.made == []
+    road.asks(GET)
+    assert road.front.state is AtClient.LINGERING
+    road.passes(LINGER)
+    assert road.client.closed
+
+
+async def test_wrong_chunks_end_the_call_and_no_byte_of_them_passes(road):
+    road.asks(b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n")
+    service = await road.service()
+    road.asks(b"smuggled\r\n")
+    assert service.taken().endswith(b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n")
+    assert service.aborted
+    assert road.client.out.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_call_that_does_not_pass_is_lent_whole_and_the_connection_comes_back(road):
+    for number in range(1, 3):
+        road.asks(b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe")
+        road.asks(b"llo" + GET)
+        journey = road.journeys[-1]
+        assert journey.got.endswith(b"\r\n\r\nhello")
+        journey.answers(b"answer")
+        assert road.client.taken() == b"answer"
+        assert (await road.service()).taken().startswith(b"GET /root/x ")
+        assert await road.answers(OK) == PASSED_ON
+        assert journey.lost
+        assert len(road.journeys) == number
+
+
+async def test_a_lent_connection_that_is_not_returned_is_closed(road):
+    road.asks(b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
+    road.journeys[0].answers(b"last", returns=False)
+    assert road.client.closed
+    await road.settle()
+    assert road.pool.made == []
+
+
+async def test_a_lent_connection_whose_request_is_not_whole_is_not_taken_back(road):
+    road.asks(b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe")
+    road.journeys[0].answers(b"early")
+    assert road.client.closed
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])
+async def test_wrong_chunks_end_a_request_that_was_lent(road, begun):
+    road.asks(b"POST /other HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n")
+    (journey,) = road.journeys
+    if begun:
+        journey.transport.write(begun)
+    road.asks(b"wrong\r\n" + GET)
+    assert journey.got.endswith(b"\r\n\r\n2\r\nhe\r\n")
+    assert journey.lost
+    if b"200" in begun:
+        assert road.client.aborted
+    else:
+        assert road.client.out.startswith(begun + b"HTTP/1.1 400 ")
+        assert road.client.ended
+    await road.settle()
+
+
+# ---- who leaves, and who is late
+
+
+async def test_a_read_is_given_up_when_its_client_leaves(road):
+    road.asks(GET)
+    service = await road.service()
+    road.client.lose()
+    assert service.aborted
+    assert len(road.fronts) == 0
+    labels = {"site": "Paris", "service": "docs", "intent": "list"}
+    assert road.counted("scopeproxy_site_calls_total", outcome="abandoned", **labels) == 1
+    assert road.counted("scopeproxy_calls_in_flight") == 0
+
+
+async def test_a_write_is_seen_through_when_its_client_leaves(road):
+    road.asks(POST + b"hello")
+    service = await road.service()
+    road.client.lose()
+    assert not service.closed
+    assert len(road.fronts) == 1
+    service.protocol.data_received(OK)
+    assert len(road.fronts) == 0
+    assert len(road.told) == 1
+
+
+async def test_half_a_write_is_given_up_when_its_client_leaves(road):
+    road.asks(POST + b"he")
+    service = await road.service()
+    road.client.lose()
+    assert service.aborted
+    assert len(road.fronts) == 0
+
+
+async def test_who_closes_its_half_gets_its_answer_if_that_comes_soon(road):
+    road.asks(GET)
+    service = await road.service()
+    assert road.front.eof_received()
+    assert await road.answers(OK) == PASSED_ON
+    assert road.client.closed
+    road.client = road.connect()
+    road.asks(GET)
+    road.front.eof_received()
+    road.passes(HALF_CLOSED)
+    assert road.client.aborted
+    assert service.aborted
+
+
+async def test_who_closes_its_half_in_a_request_has_left(road):
+    assert not road.front.eof_received()
+    road.asks(POST)
+    assert not road.front.eof_received()
+
+
+async def test_an_idle_client_is_closed_and_one_that_is_slow_with_its_head(road):
+    road.passes(IDLE - 1)
+    assert not road.client.closed
+    road.asks(b"GET /x HT")
+    road.passes(1)
+    assert road.client.closed
+    assert road.client.out == b""
+
+
+async def test_a_client_that_stops_in_its_body_is_told(road):
+    road.asks(POST + b"he")
+    service = await road.service()
+    road.passes(9)
+    assert road.client.out.startswith(b"HTTP/1.1 408 ")
+    assert b"nothing of the request's body came for 9 s" in road.client.out
+    assert service.aborted
+
+
+async def test_a_service_that_takes_too_long_is_told_and_the_connection_goes_on(road):
+    road.asks(GET)
+    service = await road.service()
+    road.passes(10)
+    assert road.client.taken().endswith(b"docs: docs no answer within 10 s")
+    assert service.aborted
+    road.asks(GET)
+    assert await road.answers(OK) == PASSED_ON
+
+
+async def test_a_service_that_stops_in_its_answer_is_broken_off(road):
+    road.asks(GET)
+    assert await road.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    road.passes(9)
+    assert await road.answers(b"more") == b"more"
+    road.passes(9)
+    assert not road.client.closed
+    road.passes(1)
+    assert road.client.aborted
+
+
+async def test_a_client_that_does_not_read_makes_the_service_wait_and_is_given_up(road):
+    road.asks(GET)
+    service = await road.service()
+    await road.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+    road.front.pause_writing()
+    assert service.paused
+    road.passes(9)
+    road.front.resume_writing()
+    assert not service.paused
+    road.front.pause_writing()
+    road.passes(10)
+    assert road.client.aborted
+    assert service.aborted
+
+
+async def test_a_service_that_does_not_read_makes_the_client_wait_and_is_told(road):
+    road.asks(POST + b"he")
+    service = await road.service()
+    service.protocol.pause_writing()
+    assert road.client.paused
+    service.protocol.resume_writing()
+    assert not road.client.paused
+    service.protocol.pause_writing()
+    road.passes(10)
+    assert road.client.out.startswith(b"HTTP/1.1 504 ")
+
+
+# ---- the end
+
+
+async def test_when_it_stops_the_idle_go_and_the_others_are_seen_through(road):
+    idle = road.connect()
+    road.asks(GET)
+    await road.service()
+    road.fronts.pre_shutdown()
+    assert idle.closed
+    assert b"\r\nConnection: close\r\n" in await road.answers(OK)
+    assert road.client.closed
+
+
+async def test_who_wants_no_more_than_this_answer_is_told_and_closed(road):
+    road.asks(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + GET)
+    assert b"\r\nConnection: close\r\n" in await road.answers(OK)
+    assert road.client.closed
+
+
+# ---- other protocols
+
+UPGRADE = b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+async def test_a_websocket_passes_both_ways_until_one_end_goes(road):
+    road.asks(UPGRADE + b"early")
+    service = await road.service()
+    assert b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" in service.taken()
+    answer = await road.answers(b"HTTP/1.1 101 Switching Protocols\r\nSec-A: b\r\n\r\nhello")
+    assert answer.endswith(b"\r\nUpgrade: websocket\r\n\r\nhello")
+    assert service.taken() == b"early"
+    road.asks(b"ping")
+    assert service.taken() == b"ping"
+    assert await road.answers(b"pong") == b"pong"
+    assert road.front.eof_received()
+    assert service.ended
+    service.lose()
+    assert road.client.aborted
+
+
+async def test_a_silent_websocket_ends(road):
+    road.asks(UPGRADE)
+    await road.answers(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    road.passes(SILENT)
+    assert road.client.aborted
+    assert road.pool.made[0].aborted
+
+
+async def test_an_upgrade_that_is_not_taken_is_a_call_like_others(road):
+    road.asks(UPGRADE)
+    assert await road.answers(OK) == PASSED_ON
+    road.asks(GET)
+    assert await road.answers(OK) == PASSED_ON
