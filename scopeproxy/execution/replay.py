@@ -75,7 +75,7 @@ class Replay:
         self._journal, self._replicas, self._calling = journal, replicas, calling
         self._translating = translating
         self._health, self._metrics = health, metrics
-        self._looking = Looking(self._call, now)
+        self._looking = Looking(self._call, replicas.of, now)
         self._now = now
         self._down: set[str] = set()
         self._busy: set[tuple[str, bool]] = set()
@@ -224,7 +224,7 @@ class Replay:
 
     async def _is_missing(self, entry: Entry, letter: Letter, intent: Intent, known: Mapping[str, str]) -> bool:
         """Whether what may have happened did not; where it did, or nobody can tell, all is done here."""
-        seen, outcome = await self._looking.look(entry, letter, intent)
+        seen, outcome = await self._looking.look(entry, letter, intent, known)
         if seen.told is Told.THERE:
             await self._taken_in(entry, known, letter, intent, seen.id, outcome)
         elif seen.told is Told.UNCERTAIN:

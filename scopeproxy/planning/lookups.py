@@ -7,7 +7,7 @@ ours.  So what is not certain is Told.UNCERTAIN, and a person looks.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -78,8 +78,21 @@ def question(request: Request, intent: Intent) -> Request | None:
     return Request(request.service, "GET", target, asking_headers(request), NOTHING)
 
 
-def reading(reply: Reply, asked: Request, request: Request, intent: Intent, made: float) -> Seen:
-    """What the answer tells.  `made`: when the create was first sent, in seconds since the epoch."""
+def ids_in(reply: Reply) -> tuple[str, ...]:
+    """The ids of what an answer lists."""
+    return tuple(_text(item["id"]) for item in _items(reply.json) if _text(item.get("id")))
+
+
+def reading(
+    reply: Reply,
+    asked: Request,
+    request: Request,
+    intent: Intent,
+    made: float,
+    others: Collection[str] = (),
+) -> Seen:
+    """What the answer tells.  `made`: when the create was first sent, in seconds since the epoch; `others`: ids of what
+    other writes have made there."""
     wanted = _wanted(request) or {}
     chosen = _text(wanted.get(CHOSEN.get((request.service, intent.collection), "")))
     if chosen and "?" not in asked.target:
@@ -90,7 +103,8 @@ def reading(reply: Reply, asked: Request, request: Request, intent: Intent, made
         return Seen(Told.NOTHING)
     if next_page(reply, asked) is not None:
         return Seen(Told.UNCERTAIN, why="too many there have a name like this")
-    alike = [one for one in items if _alike(one, wanted) and not _older(one, made)]
+    ours = [one for one in items if _text(one.get("id")) not in others]
+    alike = [one for one in ours if _alike(one, wanted) and not _older(one, made)]
     if not alike:
         return Seen(Told.MISSING)
     if len(alike) > 1 or not _text(alike[0].get("id")):

@@ -13,6 +13,7 @@ from scopeproxy.execution.journal import About, Journal, owner_of
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.replay import Replay
+from scopeproxy.execution.replicas import Replicas
 from scopeproxy.model.identity import Identity, Login, SiteToken, Token
 from scopeproxy.model.messages import Held, Reply, Request, Unreached
 from scopeproxy.planning.intent import classify
@@ -225,7 +226,7 @@ async def test_what_a_row_shows_cannot_be_tried_out_without_the_key(ledger, cloc
 async def test_what_a_worker_that_does_not_lead_has_in_hand_is_left_to_it(ledger, clock):
     leads, serves = (
         Replay(
-            *(None, "Paris", None, Journal(ledger, b"k" * 32, True, clock), None, None, None),
+            *(None, "Paris", None, Journal(ledger, b"k" * 32, True, clock), Replicas(ledger), None, None),
             Health(("Corte",)),
             Metrics("Paris"),
             clock,

@@ -23,15 +23,19 @@ def entry(request):
     return Entry(1, "w", "Corte", classify(request).kind, True, 0.0, frozenset(), frozenset(), unsure=True)
 
 
-def looking(*answers):
-    """What asks, and what it asked."""
+def looking(*answers, sets=None):
+    """What asks, and what it asked; `sets`: what is known of replicas."""
     asked, left = [], list(answers)
 
     async def ask(site, request, letter, intent):
         asked.append((site, request.method, request.target, dict(request.headers)))
         return left.pop(0)
 
-    return Looking(ask), asked
+    async def sets_of(service, ids, collection, sites):
+        assert (service, collection, sites) == ("image", "images", ("Corte",))
+        return {id_: members for id_, members in (sets or {}).items() if id_ in ids}
+
+    return Looking(ask, sets_of), asked
 
 
 async def look(request, *answers):
@@ -58,6 +62,31 @@ async def test_a_create_is_looked_for_by_its_name():
     assert (await look(Request("image", "POST", "/v2/images", (), Held(b"{}"))))[0] is Told.UNCERTAIN
     away = Unreached("Corte", False, "cut")
     assert (await look(CREATE, away))[:2] == (Told.NOTHING, away)
+
+
+def listed(*ids):
+    return json_reply("Corte", 200, {"images": [{"id": id_, "name": "x"} for id_ in ids]})
+
+
+async def there(looks, one, known=None):
+    seen, _ = await looks.look(one, Letter(CREATE, ""), classify(CREATE), known or {})
+    return seen.told, seen.id
+
+
+async def test_what_another_write_has_made_is_not_taken_for_this_ones():
+    of_another = {"c2": {"Paris": "p2", "Corte": "c2"}}
+    looks, _ = looking(listed("c2"), listed("c1", "c2"), listed("c1", "c2"), sets=of_another)
+    assert await there(looks, entry(CREATE), {"Paris": "p1"}) == (Told.MISSING, "")
+    assert await there(looks, entry(CREATE), {"Paris": "p1"}) == (Told.THERE, "c1")
+    # It was learned, and then the proxy was killed before the entry was gone.
+    assert (await there(looks, replace(entry(CREATE), write="w2"), {"Paris": "p2"})) == (Told.THERE, "c2")
+
+
+async def test_of_two_writes_alike_only_one_finds_what_is_there_and_finds_it_again():
+    looks, _ = looking(*[listed("c1")] * 3)
+    assert await there(looks, entry(CREATE)) == (Told.THERE, "c1")
+    assert await there(looks, replace(entry(CREATE), write="w2")) == (Told.MISSING, "")
+    assert await there(looks, entry(CREATE)) == (Told.THERE, "c1")
 
 
 @pytest.mark.parametrize(
