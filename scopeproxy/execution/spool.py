@@ -3,7 +3,8 @@
 A file holds a salt and then pieces, each sealed by AES-GCM under a key of that file's own, which is derived from the
 site's key, the salt and the file's name: a file that was cut short, put together anew, or given another name does not
 open.  It is locked for as long as whoever writes it has not said that it is wanted, and the kernel lifts the locks of
-a process that was killed: so what is no longer wanted can be told from what is not wanted yet.
+a process that was killed: so what is no longer wanted can be told from what is not wanted yet.  Whose it is tells its
+name: what others keep in the same directory, be it another site's, is not ours to count or to delete.
 """
 
 from __future__ import annotations
@@ -44,13 +45,9 @@ class Spooled:
 
     replayable = True
 
-    def __init__(self, path: Path, key: bytes, length: int, descriptor: int | None = None) -> None:
-        self.path, self._key, self.length, self._descriptor = path, key, length, descriptor
+    def __init__(self, name: str, path: Path, key: bytes, length: int, descriptor: int | None = None) -> None:
+        self.name, self.path, self._key, self.length, self._descriptor = name, path, key, length, descriptor
         self.damaged = ""
-
-    @property
-    def name(self) -> str:
-        return self.path.name
 
     @property
     def is_there(self) -> bool:
@@ -104,13 +101,14 @@ class Spool:
     def __init__(self, directory: str | None, key: bytes) -> None:
         self._directory = None if directory is None else Path(directory)
         self._key = key
+        self._ours = HKDF(SHA256(), 8, salt=None, info=b"scopeproxy spool names v1").derive(key).hex() + "-"
 
     def body(self, name: str, length: int) -> Spooled:
         """What was taken under a name, whether its file is there or not."""
-        return Spooled((self._directory or Path()) / name, self._key, length)
+        return Spooled(name, self._path(name), self._key, length)
 
     def holds(self, name: str) -> bool:
-        return self._directory is not None and (self._directory / name).exists()
+        return self._directory is not None and self._path(name).exists()
 
     async def take(self, name: str, body: Body, limit: int) -> Spooled:
         """Take a whole body in, onto the disk; it is in hand, and `let_go` or `release` come next.
@@ -123,11 +121,11 @@ class Spool:
                 "scope: data that are sent queue in files, and there is no place for them: proxy.spool names none, and "
                 "proxy.state is no file which they could be beside"
             )
-        path = self._directory / name
+        path = self._path(name)
         descriptor = -1
         try:
             descriptor = await asyncio.to_thread(self._make, path, _sealed_size(body.length or 0), limit)
-            return await self._fill(path, descriptor, body, limit)
+            return await self._fill(name, path, descriptor, body, limit)
         except BaseException as error:
             if descriptor >= 0:
                 # Away with it before its lock is lifted.
@@ -142,7 +140,7 @@ class Spool:
     async def release(self, name: str) -> None:
         """Nobody wants these data any more."""
         if self._directory is not None:
-            await asyncio.to_thread((self._directory / name).unlink, True)
+            await asyncio.to_thread(self._path(name).unlink, True)
 
     async def sweep(self, wanted: Callable[[], Awaitable[Collection[str]]]) -> int:
         """Delete the files that are neither wanted nor in hand; returns how many."""
@@ -150,12 +148,13 @@ class Spool:
         known = await wanted() if paths else ()
         gone = 0
         for path in paths:
-            if path.name in known or (locked := _locked(path)) is None:
+            name = path.name.removeprefix(self._ours)
+            if name in known or (locked := _locked(path)) is None:
                 continue
             try:
                 # Only now: it may have become wanted between our asking and its being let go.
-                if path.name not in await wanted():
-                    await self.release(path.name)
+                if name not in await wanted():
+                    await self.release(name)
                     gone += 1
             finally:
                 os.close(locked)
@@ -165,6 +164,9 @@ class Spool:
         """Bytes of all files, room that is kept for data still to come included."""
         return sum(size for _, size in await asyncio.to_thread(self._files))
 
+    def _path(self, name: str) -> Path:
+        return (self._directory or Path()) / f"{self._ours}{name}"
+
     # ---- in threads
 
     def _files(self) -> list[tuple[Path, int]]:
@@ -173,7 +175,7 @@ class Spool:
             for entry in os.scandir(self._directory):
                 # Another process may delete it meanwhile.
                 with suppress(FileNotFoundError):
-                    if entry.name != _LOCK:
+                    if entry.name.startswith(self._ours):
                         found.append((Path(entry.path), entry.stat().st_size))
         return found
 
@@ -225,8 +227,8 @@ class Spool:
             )
         return min(limit - has, free) - more
 
-    async def _fill(self, path: Path, descriptor: int, body: Body, limit: int) -> Spooled:
-        file = _Filling(descriptor, self._key, path.name, lambda end: self._extend(descriptor, end, limit))
+    async def _fill(self, name: str, path: Path, descriptor: int, body: Body, limit: int) -> Spooled:
+        file = _Filling(descriptor, self._key, name, lambda end: self._extend(descriptor, end, limit))
         held = bytearray()
         async for chunk in body.open():
             held += chunk
@@ -237,7 +239,7 @@ class Spool:
                 await asyncio.to_thread(file.add, piece, False)
         await asyncio.to_thread(file.add, bytes(held), True)
         await asyncio.to_thread(_sync, path.parent)
-        return Spooled(path, self._key, file.length, descriptor)
+        return Spooled(name, path, self._key, file.length, descriptor)
 
 
 class _Filling:

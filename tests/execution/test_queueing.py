@@ -152,7 +152,7 @@ class Stream:
 
 
 def kept(tmp_path):
-    return [path.name for path in tmp_path.glob("spool/[!.]*")]
+    return [path.name.rpartition("-")[2] for path in tmp_path.glob("spool/[!.]*")]
 
 
 async def test_data_pass_as_they_come_where_nothing_waits(queueing, tmp_path):

@@ -50,7 +50,7 @@ async def read(body):
 
 
 def files(tmp_path):
-    return sorted(path.name for path in (tmp_path / "spool").iterdir() if path.name != ".lock")
+    return sorted(path.name.rpartition("-")[2] for path in (tmp_path / "spool").iterdir() if path.name != ".lock")
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
@@ -63,9 +63,9 @@ async def test_what_went_in_comes_out_as_often_as_it_is_wanted(spool, tmp_path, 
     again = Spool(str(tmp_path / "spool"), KEY).body("w", size)
     assert await read(again) == await read(kept) == data[:size]
     assert again.is_there
-    assert b"secret" not in (tmp_path / "spool" / "w").read_bytes()
-    assert (tmp_path / "spool" / "w").stat().st_mode & 0o077 == 0
-    assert await spool.size() == (tmp_path / "spool" / "w").stat().st_size
+    assert b"secret" not in kept.path.read_bytes()
+    assert kept.path.stat().st_mode & 0o077 == 0
+    assert await spool.size() == kept.path.stat().st_size
 
 
 async def test_digests_are_of_the_data_and_only_those_that_are_known(spool):
@@ -94,7 +94,7 @@ def flip(data):
 )
 async def test_a_file_that_was_changed_does_not_open(spool, tmp_path, harm):
     kept = await spool.take("w", Stream(b"x" * (2 * PIECE)), MUCH)
-    path = tmp_path / "spool" / "w"
+    path = kept.path
     path.write_bytes(harm(path.read_bytes()))
     with pytest.raises(ConnectionError, match="cannot be read"):
         await read(kept)
@@ -103,12 +103,14 @@ async def test_a_file_that_was_changed_does_not_open(spool, tmp_path, harm):
 
 async def test_a_file_is_its_writes_own_and_its_sites(spool, tmp_path):
     (await spool.take("w", Stream(b"hello"), MUCH)).let_go()
-    (tmp_path / "spool" / "w").rename(tmp_path / "spool" / "v")
+    one, other = (spool.body(name, 5).path for name in "wv")
+    one.rename(other)
     with pytest.raises(ConnectionError):
         await read(spool.body("v", 5))
-    (tmp_path / "spool" / "v").rename(tmp_path / "spool" / "w")
-    with pytest.raises(ConnectionError):
-        await read(Spool(str(tmp_path / "spool"), b"o" * 32).body("w", 5))
+    of_another_site = Spool(str(tmp_path / "spool"), b"o" * 32).body("w", 5)
+    other.rename(of_another_site.path)
+    with pytest.raises(ConnectionError, match="it is not what was written there"):
+        await read(of_another_site)
     with pytest.raises(ConnectionError):
         await read(spool.body("gone", 5))
 
@@ -171,7 +173,7 @@ async def test_without_a_place_nothing_is_read():
 
 async def test_what_nobody_wants_is_swept_and_what_is_in_hand_is_left(spool, tmp_path):
     wanted = await spool.take("wanted", Stream(b"x"), MUCH)
-    in_hand = await spool.take("in-hand", Stream(b"x"), MUCH)
+    in_hand = await spool.take("inhand", Stream(b"x"), MUCH)
     (await spool.take("orphan", Stream(b"x"), MUCH)).let_go()
     wanted.let_go()
 
@@ -180,7 +182,7 @@ async def test_what_nobody_wants_is_swept_and_what_is_in_hand_is_left(spool, tmp
 
     other = Spool(str(tmp_path / "spool"), KEY)
     assert await other.sweep(wants) == 1
-    assert files(tmp_path) == ["in-hand", "wanted"]
+    assert files(tmp_path) == ["inhand", "wanted"]
     in_hand.let_go()
     assert await other.sweep(wants) == 1
     assert files(tmp_path) == ["wanted"]
@@ -197,6 +199,20 @@ async def test_what_becomes_wanted_while_it_is_looked_at_is_left(spool, tmp_path
 
     assert await spool.sweep(wants) == 0
     assert files(tmp_path) == ["w"]
+
+
+async def test_what_is_not_ours_is_neither_deleted_nor_counted(spool, tmp_path):
+    """The state, say, where proxy.spool names its directory; or the data of another site, where both name one."""
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "state.db").write_bytes(b"the ledger")
+    other = Spool(str(tmp_path / "spool"), b"o" * 32)
+    (await other.take("w", Stream(b"of another site"), MUCH)).let_go()
+    kept = await spool.take("w", Stream(b"x"), 100)
+    kept.let_go()
+    assert await spool.size() == kept.path.stat().st_size
+    assert await spool.sweep(nothing) == 1
+    assert await read(other.body("w", 15)) == b"of another site"
+    assert (tmp_path / "spool" / "state.db").read_bytes() == b"the ledger"
 
 
 KILLED = """
