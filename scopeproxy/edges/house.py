@@ -60,7 +60,7 @@ from scopeproxy.planning.affinity import Affinity
 from scopeproxy.planning.carriers import Tags
 from scopeproxy.planning.selectors import expand
 from scopeproxy.planning.signing import NonceMemory
-from scopeproxy.planning.strategies import sites_to_log_in_at
+from scopeproxy.planning.strategies import covered, sites_to_log_in_at
 
 logger = logging.getLogger("scopeproxy")
 
@@ -132,7 +132,8 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     carriers = Carriers(here, lasting.ledger, lasting.tags, validator, topology.has_identity)
     documents = DiscoveryCache()
     calling = Calling(topology, here, delivery, carriers, broker, foreign, documents)
-    sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics, lasting.journal.logged_in)
+    go_on = partial(lasting.journal.logged_in, covered=partial(covered, here, topology))
+    sign_in = SignIn(topology, here, lasting.ledger, validator, lasting.metrics, go_on)
     published = _published_sites(topology, here, vocabulary)
     identity = IdentityCalls(
         topology, here, delivery, carriers, issuers, validator, sign_in, broker, revocation, foreign, published

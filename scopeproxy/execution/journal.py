@@ -329,13 +329,15 @@ class Journal:
 
     # ---- logins
 
-    async def logged_in(self, login: Login, token: Token) -> int:
-        """Somebody has logged in under a scope: what waits for that goes on; returns how many entries."""
+    async def logged_in(self, login: Login, token: Token, covered: Callable[[Login], Collection[str]]) -> int:
+        """Somebody has logged in under a scope: what waits for that goes on; returns how many entries.
+
+        `covered`: the sites that are shown a token by such a login."""
         people = [site.identity for site in login.sites.values() if isinstance(site, SiteToken)]
         owners = {owner_of(one.user_id, one.project_id) for one in people}
         if not await self._ledger.read(lambda db: rows.has_writes_of(owners, db)):
             return 0
-        sites = [site.site for site in login.sites.values() if isinstance(site, SiteToken)]
+        sites = covered(login)
 
         def work(db: Connection) -> int:
             return sum(rows.logged_in(self._envelope, one, token, login.issuer, sites, db) for one in sorted(owners))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scopeproxy.lang.scope import And, Scope, sites_of
+from scopeproxy.model.identity import Login, SiteToken
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning.credentials import PASSWORD, in_the_clear, withheld
 
@@ -89,6 +90,24 @@ def why_not(strategy: str, case: Case, topology: Topology) -> str | None:
 def strategy_for(case: Case, topology: Topology) -> str | None:
     """The first strategy that applies; None when none does."""
     return next((name for name in _listed(case, topology) if why_not(name, case, topology) is None), None)
+
+
+def covered(here: str, topology: Topology, login: Login) -> list[str]:
+    """The sites that are shown a token by a login made here, be it one of their own, be it by another strategy."""
+    return [site for site in topology.sites if _covers(login, site, here, topology)]
+
+
+def _covers(login: Login, site: str, here: str, topology: Topology) -> bool:
+    held = login.sites.get(site)
+    if isinstance(held, SiteToken):
+        return True
+    left = STANDS_IN if held is not None else WHY_NOT.keys() - {"login"}
+    return any(
+        why_not(name, Case(service, here, site, login.issuer), topology) is None
+        for name in topology.sites[here].proxy.tokens
+        for service in topology.sites[site].services
+        if name in left
+    )
 
 
 def remedy(case: Case, topology: Topology) -> str:

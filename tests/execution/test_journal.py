@@ -184,8 +184,12 @@ async def test_the_owners_next_login_frees_what_waits(journal, clock):
         identity = Identity(user, "p", clock.now + 100)
         return Login("f", "Corte", identity, clock.now, {"Corte": SiteToken("Corte", Token("s"), identity)})
 
-    assert await journal.logged_in(login("v"), Token("new")) == 0
-    assert await journal.logged_in(login("u"), Token("new")) == 1
+    def list_of_sites(login):
+        return list(login.sites)
+
+    assert await journal.logged_in(login("v"), Token("new"), list_of_sites) == 0
+    assert await journal.logged_in(login("u"), Token("new"), lambda login: []) == 0
+    assert await journal.logged_in(login("u"), Token("new"), list_of_sites) == 1
     assert await states(journal) == [("Corte", State.QUEUED, False)]
 
 

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from scopeproxy.model.topology import Limits, Timeouts
+from scopeproxy.model.topology import Account, Limits, Timeouts
+from tests.execution.conftest import PASSWORD
 
 SCOPE = "{keystone: Paris, glance: Paris&Corte}"
 QUEUE = {"X-Scope-Options": "on-partial=queue"}
@@ -368,7 +369,12 @@ async def test_what_waits_survives_a_restart_and_what_was_under_way_is_looked_up
     assert images(cloud, "Corte").count("twice") == 1
 
 
-async def test_an_entry_without_a_login_waits_visibly_for_the_next_of_its_owner(cloud):
+@pytest.mark.parametrize("strategy", ["login", "home", "account"])
+async def test_an_entry_without_a_login_waits_visibly_for_the_next_of_its_owner(cloud, tmp_path, strategy):
+    file = tmp_path / "corte.pw"
+    file.write_text(PASSWORD)
+    file.chmod(0o600)
+    await cloud.use(tokens=(strategy,), accounts={"Corte": (Account("member", "alice", str(file), {"demo": "demo"}),)})
     token = await cloud.token(SCOPE)
     cloud.emulated.links.cut("Paris", "Corte")
     await create(cloud, token)

@@ -8,10 +8,12 @@ import pytest
 
 from scopeproxy.edges.settings import STRATEGIES
 from scopeproxy.lang.parser import parse
+from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 from scopeproxy.model.topology import Account, Address, Credentials, Endpoint, ProxySettings, Site, Topology, Url
 from scopeproxy.planning.strategies import (
     WHY_NOT,
     Case,
+    covered,
     remedy,
     sites_to_log_in_at,
     strategy_for,
@@ -128,3 +130,22 @@ def test_logins_are_made_where_something_needs_them(topology, scope, issuer, log
 )
 def test_a_client_logs_in_where_keystone_is_bound(scope, order):
     assert where_to_log_in(parse(scope), "Paris") == order
+
+
+@pytest.mark.parametrize(
+    ("topology", "failed", "sites"),
+    [
+        (sites("login"), (), ["Paris", "Corte"]),
+        (sites("login"), ("Nice",), ["Paris", "Corte"]),
+        (sites("login", "home"), (), ["Paris", "Corte", "Nice"]),
+        # A login that was refused stands, but for those for whom an account stands in.
+        (sites("login", "home"), ("Nice",), ["Paris", "Corte"]),
+        (sites("login", "account", accounts={"Nice": ()}), ("Nice",), ["Paris", "Corte", "Nice"]),
+        (sites("login", "account", accounts=ACCOUNTS), ("Nice",), ["Paris", "Corte"]),
+    ],
+)
+def test_a_login_covers_the_sites_that_any_strategy_has_a_token_for(topology, failed, sites):
+    who = Identity("u", "p", 9e9)
+    made = {site: SiteToken(site, Token(site), who) for site in ("Paris", "Corte")}
+    login = Login("f", "Paris", who, 0.0, made | {site: FailedLogin(site, 401, "no", 0.0) for site in failed})
+    assert covered("Paris", topology, login) == sites
