@@ -6,7 +6,6 @@ docs/metrics.md is made from DOCUMENTED: name, type, labels, and what a rise mea
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +138,13 @@ class Seconds(Histogram):
 
 
 class Lasted:
-    """How long things lasted, in the buckets of our histograms, as plain numbers: cheap to count, and handed on."""
+    """How long things lasted, as plain numbers: cheap to count, and handed on.  `counts`: how many fell between two of
+    the BOUNDS of our histograms; `total`: seconds."""
 
     __slots__ = ("counts", "total")
 
     def __init__(self) -> None:
-        self.counts, self.total = [0] * (len(_SECONDS) + 1), 0.0
-
-    def note(self, seconds: float) -> None:
-        """Count one."""
-        self.counts[bisect_left(_SECONDS, seconds)] += 1
-        self.total += seconds
+        self.counts, self.total = [0] * (len(BOUNDS) + 1), 0.0
 
 
 class _First(Collector):
@@ -183,7 +178,7 @@ class Metrics:
 
         def histogram(name: str) -> Seconds:
             metric = of[name]
-            return Seconds(name, metric.meaning, metric.labels, registry=self.registry, buckets=_SECONDS)
+            return Seconds(name, metric.meaning, metric.labels, registry=self.registry, buckets=BOUNDS)
 
         self.calls = counter("scopeproxy_calls_total")
         self.call_seconds = histogram("scopeproxy_call_seconds")

@@ -249,7 +249,8 @@ class Exchange:
 
     def _answered(self, status: int) -> None:
         self.begun = True
-        seconds = self._settled()
+        self._lane.ways.tally.in_flight -= 1
+        seconds = self._front.now() - self._began
         self.way.row.answered(status, seconds)
         if self._lane.is_due():
             self._note(status, seconds)

@@ -48,19 +48,15 @@ def _framing(lines: Sequence[Line]) -> int | None:
         if name == b"content-length":
             if length is not None:
                 raise Malformed("Content-Length, or it and Transfer-Encoding, are there more than once")
-            length = _length(value)
+            # RFC 9110, 8.6: digits; no sign, no list, no other base.  `isdigit` of bytes knows ASCII alone.
+            if not value.isdigit() or len(value) > _DIGITS:
+                raise Malformed("a Content-Length is a number in digits")
+            length = int(value)
         elif name == b"transfer-encoding":
             if length is not None or value.lower() != b"chunked":
                 raise Malformed("a Transfer-Encoding is `chunked` and nothing else, and stands alone")
             length = CHUNKED
     return length
-
-
-def _length(value: bytes) -> int:
-    # RFC 9110, 8.6: digits; no sign, no list, no other base.  `isdigit` of bytes knows ASCII alone.
-    if not value.isdigit() or len(value) > _DIGITS:
-        raise Malformed("a Content-Length is a number in digits")
-    return int(value)
 
 
 class Length:

@@ -153,12 +153,14 @@ class Front(asyncio.Protocol):
         exchange = self._exchange = Exchange(self, lane, self._onward, way, head.method, now)
         exchange.last, exchange.upgrades = said.closes, came.upgrades
         out = self._onward.request(head, way.target, said.framing, said.host or b"", came.upgrades)
-        if said.framing == 0:
-            if len(data) > end:
-                self._held = data[end:]
+        if 0 <= said.framing <= len(data) - end:
+            # Most requests come in one piece.
+            whole = end + said.framing
+            if len(data) > whole:
+                self._held = data[whole:]
             self._move(AtClient.ANSWERING)
             self.deadline = now + lane.timeouts.answer
-            exchange.start(out, True, said.client_id)
+            exchange.start(out + data[end:whole] if said.framing else out, True, said.client_id)
             return
         self._body = follower(said.framing)
         try:

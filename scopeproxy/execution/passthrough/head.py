@@ -67,7 +67,9 @@ class Fields:
         if not _FIELDS.fullmatch(raw):
             raise Malformed("the head of the request is no HTTP/1.1, or can be read in more than one way")
         self.raw, self.ascii, self.onward = raw, raw.isascii(), b""
-        self.lines = _picked(_OF_REQUESTS, raw, 0, len(raw))
+        self.lines = [
+            (line[1].lower(), line[2].rstrip(b" \t"), line.start(), line.end()) for line in _OF_REQUESTS.finditer(raw)
+        ]
 
 
 class RequestHead:
@@ -99,16 +101,13 @@ class ReplyHead:
         if found is None:
             raise Malformed("what it answered is not HTTP")
         self.data, self.end = data, end
-        self.minor, self.status, self.reason = found[1], int(found[2]), found[3] or b""
-        self.first = found.end(3) if found[3] is not None else found.end(2)
-        self.lines = _picked(_OF_REPLIES, data, self.first, end)
-
-
-def _picked(pattern: re.Pattern[bytes], data: bytes, start: int, end: int) -> list[Line]:
-    return [
-        (line[1].lower(), line[2].rstrip(b" \t"), line.start(), line.end())
-        for line in pattern.finditer(data, start, end)
-    ]
+        self.minor, status, reason = found.groups(b"")
+        self.status, self.reason = int(status), reason
+        self.first = data.index(b"\r\n")
+        self.lines = [
+            (line[1].lower(), line[2].rstrip(b" \t"), line.start(), line.end())
+            for line in _OF_REPLIES.finditer(data, self.first, end)
+        ]
 
 
 def check_beginning(data: bytes, at: int = 0) -> None:

@@ -40,18 +40,22 @@ _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 
 # What Connection says on nearly all messages.
-_USUAL = {value: frozenset({value.lower()}) for value in (b"keep-alive", b"Keep-Alive", b"close", b"")}
+_USUAL: dict[bytes | None, frozenset[bytes]] = {
+    None: frozenset(),
+    **{value: frozenset({value.lower()}) for value in (b"keep-alive", b"Keep-Alive", b"close")},
+}
 
 
 def options_of(lines: Iterable[Line]) -> frozenset[bytes]:
     """What Connection says, in lower case: `close` and the like, and names of headers."""
-    values = [value for name, value, _, _ in lines if name == b"connection"]
-    if not values:
-        return _USUAL[b""]
-    usual = _USUAL.get(values[0]) if len(values) == 1 else None
+    said = None
+    for name, value, _, _ in lines:
+        if name == b"connection":
+            said = value if said is None else b"%b,%b" % (said, value)
+    usual = _USUAL.get(said)
     if usual is not None:
         return usual
-    return frozenset(option.strip(b" \t").lower() for option in b",".join(values).split(b","))
+    return frozenset(option.strip(b" \t").lower() for option in (said or b"").split(b","))
 
 
 def names_headers(options: Set[bytes]) -> bool:
@@ -106,7 +110,7 @@ class Onward:
     def reply(self, head: ReplyHead, framing: int, last: bool, options: Set[bytes]) -> bytes:
         """The head of an answer as the client gets it.  `last`: whether the connection ends with it; `options`: what
         its Connection says."""
-        spans, long = [], names_headers(options)
+        spans, long = [], not options <= _OPTIONS
         for name, value, start, end in head.lines:
             if name == b"content-length":
                 if head.status == 204:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scopeproxy.execution.metrics import Lasted, Metrics, outcome_class
+from bisect import bisect_left
+
+from scopeproxy.execution.metrics import BOUNDS, Lasted, Metrics, outcome_class
 from scopeproxy.model.messages import Reply, Unreached
 
 # What became of a call, as outcome_class tells of the same on the other path.
@@ -36,7 +38,9 @@ class Row:
     def answered(self, status: int, seconds: float) -> None:
         """Count a call that its service has answered."""
         self._answered[status // 100 - 1] += 1
-        self._lasted.note(seconds)
+        lasted = self._lasted
+        lasted.counts[bisect_left(BOUNDS, seconds)] += 1
+        lasted.total += seconds
 
     def failed(self, unreached: Unreached, status: int, seconds: float) -> None:
         """Count a call that its service has not answered, and what the client was told instead."""

@@ -96,7 +96,7 @@ def test_what_we_say_ourselves_has_no_body_for_head():
 @pytest.mark.parametrize(
     ("said", "options", "names"),
     [
-        ((), {b""}, False),
+        ((), set(), False),
         ((b"keep-alive",), {b"keep-alive"}, False),
         ((b"Close",), {b"close"}, False),
         ((b"Upgrade , TE",), {b"upgrade", b"te"}, False),
