@@ -114,7 +114,9 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
         raise NotYet(f"scope: {', '.join(unled)}: its list cannot be read page by page: leave out limit and marker")
     if not last and (not made.more or made.positions == positions):
         return merged
-    return replace(merged, turned=Turned(last or "", made.positions, tuple(_replicas(answers, turn, parts, made))))
+    # After the last page there is none on which a replica could be told again.
+    passed = tuple(_replicas(answers, turn, parts, made)) if made.more else ()
+    return replace(merged, turned=Turned(last or "", made.positions, passed))
 
 
 def _replicas(answers: Answers, turn: Turn, parts: Sequence[Part], made: Page) -> Iterator[tuple[str, str, int]]:

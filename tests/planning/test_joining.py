@@ -147,3 +147,14 @@ def test_what_a_page_came_past_of_replicas_is_told_with_their_places() -> None:
     corte = json_reply("Corte", 200, {"servers": [{"id": "c1"}], "servers_links": [{"rel": "next", "href": "/x"}]})
     empty = joined(Answers(request, classify(request), (corte,), turn=told, sets=sets))
     assert empty.turned == Turned("", (turn.positions[0], Position("Corte", "c1", passed=1)), (("Corte", "c1", 1),))
+
+
+def test_after_the_last_page_nothing_is_to_be_remembered_of_its_replicas() -> None:
+    request = Request("compute", "GET", "/v2.1/servers?limit=9")
+    sets = {id_: {"Paris": "p1", "Corte": "c1"} for id_ in ("p1", "c1")}
+    both = [json_reply(site, 200, {"servers": [{"id": id_}]}) for site, id_ in (("Paris", "p1"), ("Corte", "c1"))]
+    turn = Turn(Paging(9, None), (), ROOT, walk="w")
+    made = joined(Answers(request, classify(request), tuple(both), turn=turn, sets=sets))
+    assert [one["id"] for one in made.reply.json["servers"]] == ["p1"]
+    assert made.turned is not None
+    assert made.turned.passed == ()
