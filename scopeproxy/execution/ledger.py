@@ -130,16 +130,18 @@ class Ledger:
 
     async def remember_login(self, login: Login) -> None:
         """Keep a whole login, in the place of an earlier one of the same token."""
-        entries = [
-            rows.site_row(self._safe, login.fingerprint, login.identity.expires, site) for site in login.sites.values()
-        ]
-        await self._write(partial(rows.put_login, login, entries))
+        await self._write(partial(rows.put_login, login, self._sites(login)))
+
+    def _sites(self, login: Login) -> list[dict[str, object]]:
+        expires = login.identity.expires
+        return [rows.site_row(self._safe, login.fingerprint, expires, site) for site in login.sites.values()]
 
     async def login_or(self, login: Login) -> Login:
         """The login that is kept for this token; where there is none, this one from now on."""
         known = await self.login(login.fingerprint)
         if known is None:
-            await self.remember_login(login)
+            # Others of the same token may have been as fast, and have added to theirs by now.
+            await self._write(partial(rows.put_first, login, self._sites(login)))
         return known or login
 
     async def add_site_token(self, fingerprint: str, entry: SiteToken | FailedLogin) -> bool:

@@ -277,6 +277,12 @@ def put_login(login: Login, sites: Sequence[dict[str, Any]], db: sa.Connection) 
         db.execute(site_logins.insert(), sites)
 
 
+def put_first(login: Login, sites: Sequence[dict[str, Any]], db: sa.Connection) -> None:
+    """Keep a login where none is kept for its token yet."""
+    if _lock(login.fingerprint, db) is None:
+        put_login(login, sites, db)
+
+
 def put_site(safe: Safe, login: str, entry: SiteToken | FailedLogin, db: sa.Connection) -> bool:
     expires = _lock(login, db)
     if expires is None:

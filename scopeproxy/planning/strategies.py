@@ -54,8 +54,10 @@ def not_honoured(issuer: str, site: str, topology: Topology) -> str | None:
 
 
 def _account(case: Case, topology: Topology) -> str | None:
-    here, there = topology.sites[case.here], topology.sites[case.site]
-    if case.site not in here.proxy.accounts:
+    here = topology.sites[case.here]
+    # A peer may name a site that is none.
+    there = topology.sites.get(case.site)
+    if there is None or case.site not in here.proxy.accounts:
         return f"proxy.accounts of {case.here} has no row for {case.site}"
     if case.issuer != case.here:
         # What the roles and projects of other sites are called is nothing that this site's operator decides.

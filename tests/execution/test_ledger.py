@@ -199,6 +199,26 @@ async def test_a_site_is_added_in_the_place_of_its_failure(ledger, other):
     assert (await other.login(CLIENT.fingerprint)).sites == {"Corte": failure, "Marseille": token}
 
 
+async def test_who_keeps_a_login_for_the_first_time_takes_nothing_from_whoever_was_faster(ledger, other):
+    faster = []
+
+    async def looked_up_too_early(key, which):
+        faster.append(await other.remember_login(LOGIN))
+
+    ledger._login_where = looked_up_too_early
+    alone = replace(LOGIN, sites={})
+    assert await ledger.login_or(alone) == alone
+    assert await other.login(CLIENT.fingerprint) == LOGIN
+    assert await other.login_or(alone) == LOGIN
+    assert len(faster) == 1
+
+
+async def test_a_token_of_an_account_is_told_from_ones_own(ledger, other):
+    of_account = replace(AT_CORTE, account=True)
+    await ledger.remember_login(replace(LOGIN, sites={"Corte": of_account}))
+    assert (await other.login(CLIENT.fingerprint)).sites == {"Corte": of_account}
+
+
 async def test_a_site_token_that_comes_after_the_revocation_does_not_bring_the_login_back(ledger, other):
     await ledger.remember_login(LOGIN)
     await other.forget_login(CLIENT.fingerprint)

@@ -140,7 +140,7 @@ def told_site(site: str, told: Mapping[str, Any]) -> SiteToken | FailedLogin | N
     try:
         if "token" in told:
             identity = Identity(str(told["user"]), told.get("project"), float(told["expires"]))
-            return SiteToken(site, Token(str(told["token"])), identity)
+            return SiteToken(site, Token(str(told["token"])), identity, bool(told.get("account")))
         return FailedLogin(site, told["status"], str(told["why"]), float(told["at"]))
     except (KeyError, TypeError, ValueError):
         return None
@@ -151,4 +151,5 @@ def tell_site(entry: SiteToken | FailedLogin) -> dict[str, Any]:
     if isinstance(entry, FailedLogin):
         return {"status": entry.status, "why": entry.why, "at": entry.at}
     who = entry.identity
-    return {"token": entry.token.value, "user": who.user_id, "project": who.project_id, "expires": who.expires}
+    told = {"token": entry.token.value, "user": who.user_id, "project": who.project_id, "expires": who.expires}
+    return told | {"account": True} if entry.account else told

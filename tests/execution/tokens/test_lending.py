@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from scopeproxy.execution.delivery import Travel
-from scopeproxy.model.identity import Token
+from scopeproxy.execution.tokens.lending import tell_site, told_site
+from scopeproxy.model.identity import Identity, SiteToken, Token
 from scopeproxy.model.messages import Request
 
 SCOPE = "{nova: Corte, glance: Marseille}"
@@ -58,6 +60,18 @@ async def test_it_is_lent_to_the_site_that_shows_the_token_it_was_given(cloud, c
 async def test_no_site_borrows_its_own_token(cloud, corte):
     _, theirs = corte
     assert await lent(cloud, theirs, site="Corte") == 404
+
+
+async def test_of_a_site_that_is_none_nothing_is_lent(cloud, corte):
+    await cloud.use("Paris", tokens=("login", "account"))
+    assert await lent(cloud, corte[1], site="Nowhere") == 404
+
+
+@pytest.mark.parametrize("account", [True, False])
+def test_whose_a_token_is_goes_with_it(account):
+    identity = Identity("u", "p", 9e9)
+    token = SiteToken("Marseille", Token("t"), identity, account)
+    assert told_site("Marseille", json.loads(json.dumps(tell_site(token)))) == token
 
 
 async def test_nobody_but_a_trusted_peer_may_ask(cloud, corte):
