@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -122,15 +123,18 @@ class Spool:
                 "proxy.state is no file which they could be beside"
             )
         path = self._path(name)
-        descriptor = -1
+        file: _Filling | None = None
         try:
             descriptor = await asyncio.to_thread(self._make, path, _sealed_size(body.length or 0), limit)
-            return await self._fill(name, path, descriptor, body, limit)
+            file = _Filling(descriptor, self._key, name, lambda end: self._extend(descriptor, end, limit))
+            await self._fill(file, body)
+            await asyncio.to_thread(_sync, path.parent)
+            return Spooled(name, path, self._key, file.length, descriptor)
         except BaseException as error:
-            if descriptor >= 0:
+            if file is not None:
                 # Away with it before its lock is lifted.
                 path.unlink(missing_ok=True)
-                os.close(descriptor)
+                file.close()
             if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
                 raise SiteFailure(
                     f"scope: {path} cannot be written: {error.strerror}: nothing was sent", 507
@@ -227,8 +231,7 @@ class Spool:
             )
         return min(limit - has, free) - more
 
-    async def _fill(self, name: str, path: Path, descriptor: int, body: Body, limit: int) -> Spooled:
-        file = _Filling(descriptor, self._key, name, lambda end: self._extend(descriptor, end, limit))
+    async def _fill(self, file: _Filling, body: Body) -> None:
         held = bytearray()
         async for chunk in body.open():
             held += chunk
@@ -238,27 +241,36 @@ class Spool:
                 del held[:PIECE]
                 await asyncio.to_thread(file.add, piece, False)
         await asyncio.to_thread(file.add, bytes(held), True)
-        await asyncio.to_thread(_sync, path.parent)
-        return Spooled(name, path, self._key, file.length, descriptor)
 
 
 class _Filling:
-    """A file that is being filled.  `room` makes room up to an end."""
+    """A file that is being filled, by threads.  `room` makes room up to an end."""
 
     def __init__(self, descriptor: int, key: bytes, name: str, room: Callable[[int], None]) -> None:
         self._descriptor, self._room = descriptor, room
-        salt = secrets.token_bytes(_SALT)
-        self._cipher = _cipher(key, salt, name)
+        self._salt = secrets.token_bytes(_SALT)
+        self._cipher = _cipher(key, self._salt, name)
         self._number, self._end, self.length = 0, 0, 0
-        self._put(salt)
+        self._turn, self._is_closed = Lock(), False
 
     def add(self, piece: bytes, last: bool) -> None:
-        self._put(self._cipher.encrypt(_nonce(self._number, last), piece, None))
+        sealed = self._cipher.encrypt(_nonce(self._number, last), piece, None)
+        with self._turn:
+            if self._is_closed:
+                return
+            self._put(sealed if self._number else self._salt + sealed)
+            if last:
+                os.truncate(self._descriptor, self._end)
+                os.fsync(self._descriptor)
         self._number += 1
         self.length += len(piece)
-        if last:
-            os.truncate(self._descriptor, self._end)
-            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Give it up.  Whoever is cancelled leaves a thread behind, which must not write to whatever file has this
+        descriptor next."""
+        with self._turn:
+            self._is_closed = True
+            os.close(self._descriptor)
 
     def _put(self, data: bytes) -> None:
         self._room(self._end + len(data))

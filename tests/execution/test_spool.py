@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import tracemalloc
 
 import pytest
 
 from scopeproxy.errors import NotYet, SiteFailure
+from scopeproxy.execution import spool as module
 from scopeproxy.execution.spool import PIECE, Spool, resent
 from scopeproxy.model.messages import Held, Request
 
@@ -213,6 +215,31 @@ async def test_what_is_not_ours_is_neither_deleted_nor_counted(spool, tmp_path):
     assert await spool.sweep(nothing) == 1
     assert await read(other.body("w", 15)) == b"of another site"
     assert (tmp_path / "spool" / "state.db").read_bytes() == b"the ledger"
+
+
+async def test_who_is_cancelled_writes_to_no_file_that_is_opened_after_that(spool, tmp_path, monkeypatch):
+    begun, go, over, add = threading.Event(), threading.Event(), threading.Event(), module._Filling.add
+
+    def held_up(file, piece, last):
+        begun.set()
+        go.wait(20)
+        add(file, piece, last)
+        over.set()
+
+    monkeypatch.setattr(module._Filling, "add", held_up)
+    taking = asyncio.create_task(spool.take("w", Stream(b"x" * 3 * PIECE), MUCH))
+    assert await asyncio.to_thread(begun.wait, 20)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    # One of these has the number that the spool's file had.
+    others = [(tmp_path / str(number)).open("wb") for number in range(3)]
+    go.set()
+    assert await asyncio.to_thread(over.wait, 20)
+    assert [os.fstat(one.fileno()).st_size for one in others] == [0, 0, 0]
+    for one in others:
+        one.close()
+    assert files(tmp_path) == []
 
 
 KILLED = """
