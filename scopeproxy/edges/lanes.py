@@ -29,6 +29,7 @@ def lane_of(house: House, door: Door, lasting: Lasting) -> Lane:
         trusted=here.proxy.trusted_proxies,
         timeouts=here.proxy.timeouts,
         head_limit=here.proxy.limits.header,
+        requests=here.proxy.limits.requests,
         ways=Ways(enter, backs, lasting.tally),
         pool=house.pool,
         refusal=house.journey.refusal,

@@ -182,7 +182,9 @@ PROXY_KEYS: dict[str, Reader] = {
             **dict.fromkeys(
                 ("header", "buffered_body", "spooled_body", "merged_body", "journal", "journal_data"), values.size
             ),
-            **dict.fromkeys(("fan_out", "connections", "site_connections", "journal_entries"), values.count),
+            **dict.fromkeys(
+                ("fan_out", "connections", "requests", "site_connections", "journal_entries"), values.count
+            ),
         }
     ),
     "quota_moves_on": values.boolean,

@@ -92,9 +92,9 @@ class Timeouts:
 class Limits:
     """`header`: bytes of a request's head; `buffered_body`: bytes of a body kept in memory; `spooled_body`: bytes kept
     on disk for a second try; `merged_body`: bytes of one site's answer that a merge holds; `fan_out`: sites of one
-    call; `connections`: clients at a time, on all fronts; `site_connections`: ours, to each address of a site;
-    `journal`, `journal_entries`: bytes of, and how many writes, that wait for sites; `journal_data`: bytes of data that
-    wait for them."""
+    call; `connections`: clients at a time, on all fronts; `requests`: of one client's connection; `site_connections`:
+    ours, to each address of a site; `journal`, `journal_entries`: bytes of, and how many writes, that wait for sites;
+    `journal_data`: bytes of data that wait for them."""
 
     header: int = 64 * 1024
     buffered_body: int = 1024 * 1024
@@ -102,6 +102,7 @@ class Limits:
     merged_body: int = 64 * 1024 * 1024
     fan_out: int = 1024
     connections: int = 4096
+    requests: int = 10_000
     site_connections: int = 1024
     journal: int = 64 * 1024 * 1024
     journal_entries: int = 10_000

@@ -94,7 +94,7 @@ proxy:
   partial: queue
   timeouts: {connect: 500ms}
   limits: {header: 8KiB, buffered_body: 2MiB, spooled_body: 1GiB, merged_body: 3MiB, fan_out: 3, connections: 10,
-           site_connections: 9, journal_data: 2GiB}
+           requests: 7, site_connections: 9, journal_data: 2GiB}
   quota_moves_on: true
   tokens: [home, account]
   validated_within: 0
@@ -128,6 +128,7 @@ def test_every_key_is_read() -> None:
     assert (paris.limits.header, paris.limits.buffered_body, paris.limits.spooled_body) == (8192, 2 << 20, 1 << 30)
     assert (paris.limits.merged_body, paris.limits.fan_out, paris.limits.connections) == (3 << 20, 3, 10)
     assert paris.limits.site_connections == 9
+    assert paris.limits.requests == 7
     assert (paris.tokens, paris.validated_within, paris.trust) == (("home", "account"), 0, ("Paris",))
     assert paris.rules_for("Corte") == HomeRules({"admin": "reader"}, {"demo": "dev"})
     assert paris.rules_for("Nice").roles == {"member": "member", "reader": "reader"}

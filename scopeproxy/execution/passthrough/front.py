@@ -43,8 +43,8 @@ class Front(asyncio.Protocol):
     """A client's connection.  `deadline`: when `late` is called, by the clock of the fronts."""
 
     __slots__ = (
-        "_body", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_is_paused", "_lane", "_lent", "_looked_at",
-        "_onward", "_said", "_transport", "deadline", "is_stopping", "is_there", "now", "state",
+        "_body", "_count", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_is_paused", "_lane", "_lent",
+        "_looked_at", "_onward", "_said", "_transport", "deadline", "is_stopping", "is_there", "now", "state",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
@@ -60,6 +60,7 @@ class Front(asyncio.Protocol):
         self._body: Follower | None = None
         self._lent: Lent | None = None
         self._held = b""
+        self._count = 0
         # How much of what is held is known to be no end of a head.
         self._looked_at = 0
         self._full = self._half_closed = self._is_paused = False
@@ -135,6 +136,7 @@ class Front(asyncio.Protocol):
         except CallerError as error:
             self._refuse(error)
             return
+        self._count += 1
         self._said = came.said if len(came.said.fields.raw) <= _REMEMBERED else None
         if came.way is None:
             self._lend(came, data, start, end)
@@ -151,7 +153,7 @@ class Front(asyncio.Protocol):
     def _pass(self, came: Entry, way: Way, lane: Lane, data: bytes, end: int) -> None:
         head, said, now = came.head, came.said, self.now()
         exchange = self._exchange = Exchange(self, lane, self._onward, way, head.method, now)
-        exchange.last, exchange.upgrades = said.closes, came.upgrades
+        exchange.last, exchange.upgrades = said.closes or self._count >= lane.requests, came.upgrades
         out = self._onward.request(head, way.target, said.framing, said.host or b"", came.upgrades)
         if 0 <= said.framing <= len(data) - end:
             # Most requests come in one piece.
@@ -273,7 +275,9 @@ class Front(asyncio.Protocol):
         self._lent = None
         # Whoever had it may have made the client wait.
         self._is_paused = True
-        if stays and self._body is not None and self._body.done and not self.is_stopping and self.is_there:
+        lane = self._use(self._lane)
+        stays = stays and not self.is_stopping and self._count < lane.requests
+        if stays and self._body is not None and self._body.done and self.is_there:
             self._be_ready()
         else:
             self._close()

@@ -30,7 +30,8 @@ class Lane:
     """One door under one topology.
 
     `refusal`: the answer that an error becomes, in a service's own shape; `lost`: the error that a service without an
-    answer becomes; `note`: tells the log, of those calls that `is_due` says; `head_limit`: bytes of a request's head.
+    answer becomes; `note`: tells the log, of those calls that `is_due` says; `head_limit`: bytes of a request's head;
+    `requests`: after so many, a client's connection ends.
     """
 
     here: str
@@ -38,6 +39,7 @@ class Lane:
     trusted: tuple[str, ...]
     timeouts: Timeouts
     head_limit: int
+    requests: int
     ways: Ways
     pool: Pool
     refusal: Callable[[str, ScopeProxyError], Reply]

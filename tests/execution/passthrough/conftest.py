@@ -132,7 +132,7 @@ class Road:
         self.told: list[Passed] = []
         self.journeys: list[Journey] = []
         self.lane = Lane(
-            "Paris", "http", (), Timeouts(**timeouts), 4096,
+            "Paris", "http", (), Timeouts(**timeouts), 4096, 10_000,
             Ways(self._enter, {"docs": BACK}, Tally(self.metrics, "Paris")), self.pool,
             _refusal, _lost, lambda: True, self.told.append,
         )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from scopeproxy.execution.passthrough.front import HALF_CLOSED, IDLE, LINGER, SILENT
@@ -280,6 +282,20 @@ async def test_when_it_stops_the_idle_go_and_the_others_are_seen_through(road):
 async def test_who_wants_no_more_than_this_answer_is_told_and_closed(road):
     road.asks(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + GET)
     assert b"\r\nConnection: close\r\n" in await road.answers(OK)
+    assert road.client.closed
+
+
+@pytest.mark.parametrize("last", [GET, b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n"])
+async def test_a_connection_ends_after_so_many_requests(road, last):
+    road.lane = dataclasses.replace(road.lane, requests=3)
+    for _ in range(2):
+        road.asks(GET)
+        assert b"Connection" not in await road.answers(OK)
+    road.asks(last)
+    if last == GET:
+        assert b"\r\nConnection: close\r\n" in await road.answers(OK)
+    else:
+        road.journeys[0].answers(b"last")
     assert road.client.closed
 
 
