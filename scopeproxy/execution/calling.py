@@ -67,7 +67,9 @@ class Calling:
             return refused(nobody, f"a call to {call.site} needs a token: log in under this scope")
         asked = None
         if found.token is not None:
-            asked = Asked(call.request.service, call.site, found.token, found.entry, found.home, found.serving)
+            asked = Asked(
+                call.request.service, call.site, found.token, found.entry, found.home, found.serving, found.caller
+            )
         try:
             # What a token takes to be had or validated counts as well.
             async with asyncio.timeout_at(travel.deadline):

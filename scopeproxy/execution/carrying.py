@@ -54,7 +54,8 @@ class Found:
     `scope` None: the call is unscoped.  `source`: the carrier that counted, of the `carriers` that were on the call.
     `home` and `subject_home`: who issued the token, and the one that is asked about, where that is not this site.
     `entry`: the site whose proxy keeps the login.  `serving`: whether a service works for somebody else by a token of
-    its own.  `client_id`: the id that the client gave.
+    its own.  `client_id`: the id that the client gave.  `caller`: whom the token spoke for when the journal took in the
+    call, which is made now.
     """
 
     request: Request
@@ -70,6 +71,7 @@ class Found:
     serving: bool = False
     client_id: str | None = None
     carriers: tuple[str, ...] = ()
+    caller: Identity | None = None
 
 
 class Carriers:

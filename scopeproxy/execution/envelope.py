@@ -6,14 +6,14 @@ import hmac
 import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from scopeproxy.execution.spool import Spool, Spooled
-from scopeproxy.model.identity import Token
+from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Body, Held, Request
 from scopeproxy.planning.intent import is_uuid
 
@@ -24,8 +24,8 @@ class Letter:
 
     `scope`: the whole of it, selectors expanded; `own`: the ids of the caller's user and project, "" for none;
     `ids`: service, collection, id in the call and the site's own id for that, as they were known then; `token`: the
-    client's; `home`, `entry`, `hops`, `source` as they were found with the call; `host`, `client`,
-    `scheme`: how the client came.
+    client's; `home`, `entry`, `hops`, `source` as they were found with the call; `host`, `client`, `scheme`: how the
+    client came; `caller`: whom the token spoke for.
     """
 
     request: Request
@@ -40,6 +40,7 @@ class Letter:
     host: str = ""
     client: str = ""
     scheme: str = "http"
+    caller: Identity | None = None
 
 
 class Envelope:
@@ -68,12 +69,13 @@ class Envelope:
         token = letter.token and letter.token.value
         rest = [letter.scope, letter.own, letter.ids, token, letter.home, letter.entry, letter.hops, letter.source]
         came = [letter.host, letter.client, letter.scheme]
-        return self._fernet.encrypt(json.dumps([write, site, said, rest, came]).encode())
+        caller = letter.caller and letter.caller.written()
+        return self._fernet.encrypt(json.dumps([write, site, said, rest, came, caller]).encode())
 
     def open(self, write: str, site: str, sealed: bytes) -> Letter | None:
         """What was sealed; None when it was with another key, or for another row."""
         try:
-            for_write, for_site, said, rest, came = json.loads(self._fernet.decrypt(sealed))
+            for_write, for_site, said, rest, came, *more = json.loads(self._fernet.decrypt(sealed))
         except (InvalidToken, ValueError):
             return None
         if (for_write, for_site) != (write, site):
@@ -83,7 +85,10 @@ class Envelope:
         request = Request(service, method, target, tuple((k, v) for k, v in headers), kept)
         scope, own, ids, token, *found = rest
         known = tuple((to, collection, here, there) for to, collection, here, there in ids)
-        return Letter(request, scope, tuple(own), known, Token(token) if token else None, *found, *came)
+        # Letters of releases of old do not tell who it was.
+        caller = Identity.read(more[0]) if more and more[0] else None
+        letter = Letter(request, scope, tuple(own), known, Token(token) if token else None, *found, *came)
+        return replace(letter, caller=caller)
 
     def seal_login(self, owner: str, token: Token, home: str) -> bytes:
         """A login, bound to its owner."""

@@ -115,7 +115,7 @@ class Safe:
 
     def seal(self, login: str, entry: SiteToken) -> bytes:
         """The token and whom it speaks for, bound to its login and site: moved to another row it does not open."""
-        said = [login, entry.site, entry.token.value, _said(entry.identity), entry.account]
+        said = [login, entry.site, entry.token.value, entry.identity.written(), entry.account]
         return self._fernet.encrypt(json.dumps(said).encode())
 
     def _open(self, login: str, site: str, sealed: bytes) -> SiteToken | None:
@@ -126,7 +126,7 @@ class Safe:
             return None
         if (for_login, for_site) != (login, site):
             return None
-        return SiteToken(site, Token(token), _identity(identity), *account)
+        return SiteToken(site, Token(token), Identity.read(identity), *account)
 
 
 def count(db: sa.Connection) -> dict[str, int]:
@@ -200,16 +200,6 @@ def page(key: str, now: float, db: sa.Connection) -> str | None:
     return None if found is None else str(found.positions)
 
 
-def _said(identity: Identity) -> list[object]:
-    named = [identity.user, identity.project, identity.system, identity.limited]
-    return [identity.user_id, identity.project_id, identity.expires, sorted(identity.roles), *named]
-
-
-def _identity(said: list[Any]) -> Identity:
-    user_id, project_id, expires, roles, *named = said
-    return Identity(user_id, project_id, expires, frozenset(roles), *named)
-
-
 def site_row(safe: Safe, login: str, expires: float, entry: SiteToken | FailedLogin) -> dict[str, Any]:
     row: dict[str, Any] = {"login": login, "site": entry.site, "token": None, "sealed": None, "failure": None}
     match entry:
@@ -256,14 +246,14 @@ def login_where(safe: Safe, which: sa.ColumnElement[bool], db: sa.Connection) ->
         _site(safe, fingerprint, row.site, row.sealed, row.failure) for row in rows if row.fingerprint == fingerprint
     ]
     by_name = {site.site: site for site in sites if site is not None}
-    return Login(fingerprint, issuer, _identity(json.loads(identity)), validated, by_name)
+    return Login(fingerprint, issuer, Identity.read(json.loads(identity)), validated, by_name)
 
 
 def put_login(login: Login, sites: Sequence[dict[str, Any]], db: sa.Connection) -> None:
     row = {
         "fingerprint": login.fingerprint,
         "issuer": login.issuer,
-        "identity": json.dumps(_said(login.identity)),
+        "identity": json.dumps(login.identity.written()),
         "validated": login.validated,
         "expires": login.identity.expires,
     }

@@ -121,4 +121,5 @@ def _letter(work: Work, call: Call, found: Found, travel: Travel, caller: Identi
         travel.host,
         travel.client,
         travel.scheme,
+        caller,
     )

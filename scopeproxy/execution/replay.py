@@ -255,7 +255,7 @@ class Replay:
         deadline = asyncio.get_running_loop().time() + total
         found = Found(
             request, letter.token, scope=letter.scope, source=letter.source, home=letter.home, entry=letter.entry,
-            hops=letter.hops,
+            hops=letter.hops, caller=letter.caller,
         )  # fmt: skip
         travel = Travel(
             letter.host, letter.client, letter.scheme, entry=letter.entry, hops=letter.hops, deadline=deadline

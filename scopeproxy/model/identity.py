@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,6 +45,17 @@ class Identity:
     project: str = ""
     system: bool = False
     limited: bool = False
+
+    def written(self) -> list[object]:
+        """It as JSON has it, to be read again."""
+        named = [self.user, self.project, self.system, self.limited]
+        return [self.user_id, self.project_id, self.expires, sorted(self.roles), *named]
+
+    @classmethod
+    def read(cls, written: list[Any]) -> Identity:
+        """What was written; what a release of old did not know is as it was then."""
+        user_id, project_id, expires, roles, *named = written
+        return cls(user_id, project_id, expires, frozenset(roles), *named)
 
 
 @dataclass(frozen=True, slots=True)

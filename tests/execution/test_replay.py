@@ -395,6 +395,35 @@ async def test_an_entry_without_a_login_waits_visibly_for_the_next_of_its_owner(
     assert images(cloud, "Corte").count("twice") == 1
 
 
+@pytest.mark.parametrize(("expired", "stands"), [(True, []), (False, ["waiting for login"])])
+async def test_an_account_stands_in_for_a_token_that_expired_and_not_for_one_that_was_revoked(
+    cloud, tmp_path, expired, stands
+):
+    file = tmp_path / "corte.pw"
+    file.write_text(PASSWORD)
+    file.chmod(0o600)
+    row = Account("member", "alice", str(file), {"demo": "demo"})
+    await cloud.use(tokens=("account",), accounts={"Corte": (row,)})
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    for name in ("one", "two"):
+        await create(cloud, token, name=name)
+    await cloud.restart("Paris")
+    cloud.emulated.site("Paris").keystone.issued.revoke(token)
+    strategy = cloud.apps["Paris"].house.journey._calling._broker._strategies["account"]
+    strategy._now = lambda now=strategy._now: now() + 3601 * expired
+    validated = cloud.mark()
+    cloud.emulated.links.heal()
+
+    async def settled():
+        return {one.entry.state.value for one in await waiting(cloud)} == set(stands)
+
+    await until(settled)
+    assert {"one", "two"} & set(images(cloud, "Corte")) == ({"one", "two"} if expired else set())
+    logins = [r for r in cloud.seen(validated, "keystone", "Corte") if r.method == "POST" and r.user == "alice"]
+    assert len(logins) == expired
+
+
 async def test_a_full_journal_is_told_before_anything_is_sent(cloud):
     token = await cloud.token(SCOPE)
     await cloud.use(limits=Limits(journal_entries=1))

@@ -24,6 +24,8 @@ class AccountStrategy:
         self._kept, self._accounts, self._vouching, self._now = kept, accounts, vouching, now
 
     async def grant(self, asked: Asked) -> Grant | Outcome | NotThis:
+        if asked.caller is not None and asked.caller.expires <= self._now():
+            return await self._for_absent(asked, asked.caller)
         kept = await self._kept.grant(asked)
         if isinstance(kept, Grant | Unreached):
             return kept
@@ -33,4 +35,10 @@ class AccountStrategy:
         own = SiteToken(asked.home, asked.token, who)
         login = Login(asked.token.fingerprint, asked.home, who, self._now(), {asked.home: own})
         there = await self._accounts.token(login, asked.service, asked.site)
+        return there if isinstance(there, NotThis) else self._kept.granted(asked, login, there)
+
+    async def _for_absent(self, asked: Asked, who: Identity) -> Grant | Outcome | NotThis:
+        """What was taken in by a token that was good until it expired; a revoked one is vouched for by nobody."""
+        login = Login(asked.token.fingerprint, asked.home, who, self._now())
+        there = await self._accounts.lasting(login, asked.service, asked.site)
         return there if isinstance(there, NotThis) else self._kept.granted(asked, login, there)

@@ -29,6 +29,9 @@ from scopeproxy.planning.strategies import Case, why_not
 # Seconds for which a keystone's refusal stands: they lock accounts that are tried again and again.
 _STILL_REFUSED = 30.0
 
+# Seconds for which one login of an account does for all that the journal makes by it.
+_LASTING = 300.0
+
 _ANSWER_LIMIT = 1024 * 1024
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
 
@@ -55,6 +58,7 @@ class Accounts:
         self._now = now
         self._in_flight: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._refused: dict[tuple[str, str, str], FailedLogin] = {}
+        self._lasting: dict[tuple[str, str, str], tuple[float, SiteToken]] = {}
 
     async def token(self, login: Login, service: str, site: str) -> SiteToken | FailedLogin | NotThis:
         """What stands for a client's token when a service of a site is called: held, or had by a login now.
@@ -62,17 +66,37 @@ class Accounts:
         `login`: the client's, whose token its issuer has just vouched for; it is kept where none was.  Raises
         Unauthorized when it was revoked meanwhile.
         """
+        chosen = self._chosen(login, service, site)
+        if isinstance(chosen, NotThis):
+            return chosen
+        async with self._in_flight.setdefault(f"{login.fingerprint}\n{site}", asyncio.Lock()):
+            held = (await self._ledger.login_or(login)).sites.get(site)
+            return held if isinstance(held, SiteToken) else await self._kept(login, await self._had(site, *chosen))
+
+    async def lasting(self, login: Login, service: str, site: str) -> SiteToken | FailedLogin | NotThis:
+        """What stands for somebody whose own token has expired: one for all for whom the account does."""
+        chosen = self._chosen(login, service, site)
+        if isinstance(chosen, NotThis):
+            return chosen
+        account, project = chosen
+        key = (site, account.user, project)
+        async with self._in_flight.setdefault("\n".join(key), asyncio.Lock()):
+            had, held = self._lasting.get(key, (0.0, None))
+            if held is not None and self._now() < min(had + _LASTING, held.identity.expires):
+                return held
+            there = await self._had(site, account, project)
+            if isinstance(there, SiteToken):
+                self._lasting[key] = (self._now(), there)
+            return there
+
+    def _chosen(self, login: Login, service: str, site: str) -> tuple[Account, str] | NotThis:
         reason = why_not("account", Case(service, self._here, site, login.issuer), self._topology)
         if reason:
             return NotThis(reason)
         chosen = account_for(login.identity, self._topology.sites[self._here].proxy.accounts[site])
-        if isinstance(chosen, str):
-            return NotThis(chosen)
-        async with self._in_flight.setdefault(f"{login.fingerprint}\n{site}", asyncio.Lock()):
-            held = (await self._ledger.login_or(login)).sites.get(site)
-            return held if isinstance(held, SiteToken) else await self._had(login, site, *chosen)
+        return NotThis(chosen) if isinstance(chosen, str) else chosen
 
-    async def _had(self, login: Login, site: str, account: Account, project: str) -> SiteToken | FailedLogin:
+    async def _had(self, site: str, account: Account, project: str) -> SiteToken | FailedLogin:
         key = (site, account.user, project)
         refused = self._refused.get(key)
         if refused is not None and self._now() - refused.at < _STILL_REFUSED:
@@ -84,7 +108,10 @@ class Accounts:
                 self._refused[key] = there
             return there
         self._metrics.logins.labels(site, "done").inc()
-        if not await self._ledger.add_site_token(login.fingerprint, there):
+        return there
+
+    async def _kept(self, login: Login, there: SiteToken | FailedLogin) -> SiteToken | FailedLogin:
+        if isinstance(there, SiteToken) and not await self._ledger.add_site_token(login.fingerprint, there):
             await self._revocation.revoke_at(there)
             raise Unauthorized("scope: the token was revoked: log in again")
         return there

@@ -21,7 +21,8 @@ from scopeproxy.planning.strategies import STANDS_IN, Case, remedy, why_not
 class Asked:
     """For whom a token is wanted: the call's service, the site, the client's token, who keeps its login, and who
     issued it.  `home` is empty where nothing said so; the broker fills it in before it asks a strategy.  `serving`: the
-    token is a service's own, which works for somebody else."""
+    token is a service's own, which works for somebody else.  `caller`: whom it spoke for when the journal took in the
+    call that is made now."""
 
     service: str
     site: str
@@ -29,6 +30,7 @@ class Asked:
     entry: str
     home: str = ""
     serving: bool = False
+    caller: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
