@@ -7,6 +7,7 @@ a value (Unreached), and whether anything had been sent is told apart, because t
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
@@ -37,6 +38,11 @@ _REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
 # Seconds that `100 Continue` is waited for.  Some servers never say it: then the body goes all the same, as it would
 # from a client (RFC 9110, section 10.1.1).
 _EXPECTING = 2.0
+
+# RFC 9110, section 5.6.2: what the names of headers are made of.
+_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+_VERSIONS = (aiohttp.HttpVersion10, aiohttp.HttpVersion11)
+_NO_HTTP = "what it answered is not HTTP"
 
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -119,6 +125,10 @@ class Forwarder:
         headers = tuple(
             (name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in response.raw_headers
         )
+        if response.version not in _VERSIONS or not all(map(_NAME.fullmatch, (name for name, _ in headers))):
+            # aiohttp passes these on; who reads them next may understand them in another way (RFC 9112, 5.1).
+            response.close()
+            return Unreached(outgoing.site, True, _NO_HTTP)
         rest = _Answer(response)
         return Reply(outgoing.site, response.status, headers, b"", rest, response.reason or "")
 
@@ -320,7 +330,7 @@ def _why(error: BaseException) -> str:
         case aiohttp.ClientPayloadError():
             return "the connection was closed in the middle of the answer"
         case aiohttp.ClientResponseError():
-            return "what it answered is not HTTP"
+            return _NO_HTTP
         case OSError():
             return error.strerror or type(error).__name__
         case _:

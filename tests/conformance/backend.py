@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,6 +65,34 @@ def messages(connection: h11.Connection, more: Callable[[], bytes]) -> Message |
                 return None
 
 
+class Gate:
+    """Opened once, by whoever has come so far."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.open: Callable[[], None] = self._event.set
+
+    def wait(self) -> None:
+        assert self._event.wait(PATIENCE), "it was waited for in vain"
+
+
+def head_of(connection: socket.socket) -> bytes:
+    """The head of a request, and what came with it."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(1 << 16)
+        if not more:
+            raise ConnectionError("no head came")
+        data += more
+    return data
+
+
+def resets(connection: socket.socket) -> None:
+    """End it so that the other end is told of an error."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
 @dataclass
 class Back:
     """`raw`: all that came since `begin`; `requests`: what h11 made of it; `wrong`: what it could not read.
@@ -95,10 +124,15 @@ class Back:
         with self._came:
             assert self._came.wait_for(lambda: data in self.raw, PATIENCE), f"{data!r} did not come"
 
-    def close(self) -> None:
-        for each in (*self._open, self._listener):
+    def hangs_up(self) -> None:
+        """Close every connection, idle or not."""
+        for connection in list(self._open):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.hangs_up()
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

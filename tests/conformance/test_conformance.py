@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from tests.conformance.backend import Message
 from tests.conformance.conftest import Stage
 from tests.conformance.table import CASES, EITHER, OPEN, PATHS, PLAIN, Case, Want
 
-# Until the fast path is here, calls without a scope travel as the others do.
-FAST = find_spec("scopeproxy.execution.passthrough") is not None
-
 
 def rows() -> list[object]:
     found = []
     for case in CASES:
         for path in PATHS:
-            known = case.known and (path != PLAIN or not FAST)
+            known = case.known and (path != PLAIN)
             marks = [pytest.mark.xfail(reason=case.known, strict=True)] if known else []
             found.append(pytest.param(path, case, id=f"{case.name}-{path}", marks=marks))
     return found

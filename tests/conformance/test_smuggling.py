@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 
 import pytest
 
@@ -11,31 +10,16 @@ from tests.conformance.conftest import Stage
 from tests.conformance.smuggling import BODIES, HEADS, SMUGGLED, Trick
 from tests.conformance.table import PATHS
 
-# What aiohttp, which is all there is until the fast path reads every head, lets pass.
-FAST = find_spec("scopeproxy.execution.passthrough") is not None
-LATER = re.compile(
-    r"TE: '(identity|gzip|), ?chunked'|two spaces|Host: .*|a URL.*|"
-    r"a chunk of '(f{16}|80{15}|0{40}5)'|an extension without end"
-)
-
-
-def rows(tricks: tuple[Trick, ...]) -> list[object]:
-    later = pytest.mark.xfail(run=False, reason="the fast path will refuse it")
-    return [
-        pytest.param(trick, id=trick.name, marks=[later] if not FAST and LATER.fullmatch(trick.name) else [])
-        for trick in tricks
-    ]
-
 
 @pytest.mark.parametrize("stage", PATHS, indirect=True)
-@pytest.mark.parametrize("trick", rows(HEADS))
+@pytest.mark.parametrize("trick", HEADS, ids=lambda trick: trick.name)
 def test_a_head_that_can_be_read_in_two_ways_is_refused(stage: Stage, trick: Trick) -> None:
     refused(stage, trick)
     assert not stage.back.raw
 
 
 @pytest.mark.parametrize("stage", PATHS, indirect=True)
-@pytest.mark.parametrize("trick", rows(BODIES))
+@pytest.mark.parametrize("trick", BODIES, ids=lambda trick: trick.name)
 def test_a_body_that_can_be_read_in_two_ways_is_refused(stage: Stage, trick: Trick) -> None:
     refused(stage, trick)
     assert not stage.back.requests
@@ -50,7 +34,7 @@ def refused(stage: Stage, trick: Trick) -> None:
 
 
 @pytest.mark.parametrize("stage", PATHS, indirect=True)
-@pytest.mark.parametrize("trick", rows(BODIES))
+@pytest.mark.parametrize("trick", BODIES, ids=lambda trick: trick.name)
 def test_so_is_one_whose_beginning_was_well_and_has_gone_its_way(stage: Stage, trick: Trick) -> None:
     head, _, body = stage.scoped(trick.sent).partition(b"\r\n\r\n")
     client = stage.client()

@@ -106,6 +106,8 @@ async def test_provisional_answers_pass_and_are_not_taken_for_the_answer(stage):
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n", "what it answered is not HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "is not HTTP"),
+        (b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", "is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n", "is not HTTP"),
         (b"", "the connection was closed before an answer"),
         (b"HTTP/1.1 200 OK\r\nContent-", "the connection was closed before an answer"),
     ],
