@@ -3,11 +3,12 @@
 
 PYTHON ?= python3
 KILLS ?= 25
+SECONDS ?= 60
 DICE ?= 7
 WORKERS ?= 2
 LEDGER = ledger or journal or queueing or replicas or test_replay
 
-.PHONY: demo test style types unit wheel-test openstack openstack-test crash-test databases-test bench rivals notes clean
+.PHONY: demo test style types unit wheel-test fuzz openstack openstack-test crash-test databases-test bench rivals notes clean
 
 # An embedded cloud of three sites with their proxies, and a tour of it.
 demo: .venv-client/ready
@@ -31,6 +32,12 @@ unit: .venv-test/ready
 wheel-test: .venv-test/ready
 	WHEEL_DEPENDENCIES=fetched .venv-test/bin/pytest tests/test_wheel.py
 
+# What reads bytes of clients and services, fuzzed by coverage: a finding is left in build/.
+fuzz: .venv-fuzz/ready
+	@mkdir -p build
+	.venv-fuzz/bin/python tests/conformance/fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 \
+	    -artifact_prefix=build/fuzz- -print_final_stats=1 -verbosity=0
+
 # Real Keystone, Glance, Placement, Nova and Neutron, three times, behind our proxies: examples/openstack/README.md
 openstack: .venv-client/ready
 	.venv-client/bin/python examples/openstack/run
@@ -51,8 +58,8 @@ databases-test: .venv-test/ready
 	.venv-test/bin/pytest tests/execution -k "$(LEDGER)" --database postgresql
 
 # Side by side with other proxies: benchmarks/README.md
-bench: .venv-client/ready
-	.venv-client/bin/python benchmarks/run
+bench: .venv-fast/ready
+	.venv-fast/bin/python benchmarks/run
 
 # Those of them that Debian has not, and what looks into ours.
 rivals: .venv-rivals/ready
@@ -81,5 +88,5 @@ notes:
 	@touch $@
 
 clean:
-	rm -rf .venv-client .venv-test .venv-rivals .tox build dist scopeproxy.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv-client .venv-test .venv-fast .venv-fuzz .venv-rivals .tox build dist scopeproxy.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
