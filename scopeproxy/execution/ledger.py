@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Generic, TypeVar
 
 import sqlalchemy as sa
@@ -174,6 +175,14 @@ class Ledger:
         """Forget a login and return what was held, so that the caller can revoke it at the sites."""
         return self._current(await self._write(partial(rows.drop_login, self._safe, fingerprint)))
 
+    async def note_revoked(self, fingerprint: str, until: float) -> None:
+        """Remember, until then, that a token was revoked before it would have expired."""
+        await self.keep_page(_revoked(fingerprint), "", until)
+
+    async def was_revoked(self, fingerprint: str) -> bool:
+        """Whether a token is known to have been revoked before it would have expired."""
+        return await self.page(_revoked(fingerprint)) is not None
+
     # ---- lists over several sites
 
     async def keep_page(self, key: str, positions: str, expires: float) -> None:
@@ -255,6 +264,10 @@ class Ledger:
         finally:
             if writes:
                 self._under_way.outdate()
+
+
+def _revoked(fingerprint: str) -> str:
+    return sha256(f"revoked {fingerprint}".encode()).hexdigest()
 
 
 class _Recent(Generic[K, V]):

@@ -424,6 +424,30 @@ async def test_an_account_stands_in_for_a_token_that_expired_and_not_for_one_tha
     assert len(logins) == expired
 
 
+async def test_no_account_stands_in_for_a_token_that_was_revoked_and_would_have_expired_since(cloud, tmp_path):
+    file = tmp_path / "corte.pw"
+    file.write_text(PASSWORD)
+    file.chmod(0o600)
+    row = Account("member", "alice", str(file), {"demo": "demo"})
+    await cloud.use(tokens=("account",), accounts={"Corte": (row,)})
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    await create(cloud, token)
+    gone = await cloud.call(
+        "Paris", "identity", "DELETE", "/v3/auth/tokens", token=token, headers={"X-Subject-Token": token}
+    )
+    assert gone.status == 204
+    strategy = cloud.apps["Paris"].house.journey._calling._broker._strategies["account"]
+    strategy._now = lambda now=strategy._now: now() + 3601
+    cloud.emulated.links.heal()
+
+    async def stands():
+        return [one.entry.state.value for one in await waiting(cloud)] == ["waiting for login"]
+
+    await until(stands)
+    assert "twice" not in images(cloud, "Corte")
+
+
 async def test_a_full_journal_is_told_before_anything_is_sent(cloud):
     token = await cloud.token(SCOPE)
     await cloud.use(limits=Limits(journal_entries=1))

@@ -78,6 +78,8 @@ class Accounts:
         chosen = self._chosen(login, service, site)
         if isinstance(chosen, NotThis):
             return chosen
+        if await self._ledger.was_revoked(login.fingerprint):
+            return NotThis("the token was revoked before it would have expired")
         account, project = chosen
         key = (site, account.user, project)
         async with self._in_flight.setdefault("\n".join(key), asyncio.Lock()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.reading import collect, within
@@ -11,6 +12,9 @@ from scopeproxy.model.identity import SiteToken
 from scopeproxy.model.messages import Request
 
 _ANSWER_LIMIT = 64 * 1024
+
+# Seconds for which it is known of a token that it was revoked: what queued under it may wait for long.
+_REMEMBERED = 366 * 24 * 3600.0
 
 
 class Revocation:
@@ -30,6 +34,9 @@ class Revocation:
             for entry in held:
                 if entry.token.fingerprint != fingerprint:
                     group.create_task(self.revoke_at(entry))
+        now = time.time()
+        if login.identity.expires > now:
+            await self._ledger.note_revoked(fingerprint, now + _REMEMBERED)
 
     async def revoke_at(self, entry: SiteToken) -> None:
         """A site's token is nobody's any more: its site is told."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from scopeproxy.execution.tokens.revocation import Revocation
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 from scopeproxy.model.messages import Reply, Unreached
@@ -17,6 +21,9 @@ class Ledger:
     async def forget_login(self, fingerprint):
         held, self.held = self.held, None
         return held
+
+    async def note_revoked(self, fingerprint, until):
+        self.revoked = {fingerprint}
 
 
 class Validator:
@@ -51,3 +58,10 @@ async def test_a_token_without_a_login_is_only_forgotten():
     validator = Validator()
     await Revocation(None, Ledger(None), validator, 1.0).revoke(HERS.fingerprint)
     assert validator.forgotten == [HERS.fingerprint]
+
+
+@pytest.mark.parametrize(("expires", "known"), [(9e9, {HERS.fingerprint}), (1.0, None)])
+async def test_what_was_revoked_is_told_from_what_had_expired(expires, known):
+    ledger = Ledger(Login(HERS.fingerprint, "Paris", replace(WHO, expires=expires), 0.0, {}))
+    await Revocation(None, ledger, Validator(), 1.0).revoke(HERS.fingerprint)
+    assert getattr(ledger, "revoked", None) == known
