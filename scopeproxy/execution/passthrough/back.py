@@ -27,7 +27,7 @@ class Back(asyncio.Protocol):
     answer has come by it before; `paused`: whether it takes no more for now."""
 
     __slots__ = (
-        "_body", "_exchange", "_held", "_pool", "_stays", "_transport", "idle_until", "origin", "paused",
+        "_body", "_exchange", "_held", "_holds_back", "_pool", "_stays", "_transport", "idle_until", "origin", "paused",
         "state", "used",
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ class Back(asyncio.Protocol):
         self._pool, self.origin = pool, origin
         self.state = AtService.IDLE
         self.idle_until = 0.0
-        self.used = self.paused = self._stays = False
+        self.used = self.paused = self._stays = self._holds_back = False
         self._exchange: Exchange | None = None
         self._body: Follower | None = None
         self._held = b""
@@ -66,10 +66,12 @@ class Back(asyncio.Protocol):
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.pause_reading()
+            self._holds_back = True
 
     def resume_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.resume_reading()
+            self._holds_back = False
 
     def close(self) -> None:
         """Give the connection up, with whatever is on its way."""
@@ -228,6 +230,9 @@ class Back(asyncio.Protocol):
         exchange, self._exchange, self._body = self._exchange, None, None
         if stays and not self.paused and exchange is not None and exchange.sent:
             self._move(AtService.IDLE)
+            if self._holds_back:
+                # The client of this answer was full with the last piece of it; the next one must not wait for it.
+                self.resume_reading()
             self._pool.put(self)
         else:
             self.close()

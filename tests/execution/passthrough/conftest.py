@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +24,11 @@ BACK = Url("http", Address("127.0.0.1", 1), "/root")
 
 
 class Socket(asyncio.Transport):
-    """A transport whose other end is the test: what was written, and what was asked of it."""
+    """A transport whose other end is the test: what was written, and what was asked of it.
+
+    `when_written`: called with each write, as a transport calls `pause_writing`."""
+
+    when_written: Callable[[], None] | None = None
 
     def __init__(self, protocol: asyncio.Protocol, half_closes: bool = True) -> None:
         super().__init__()
@@ -40,6 +45,8 @@ class Socket(asyncio.Transport):
         assert not self.ended
         if not self.closed:
             self.out += data
+            if self.when_written is not None:
+                self.when_written()
 
     def taken(self) -> bytes:
         """What was written since the last time."""

@@ -132,3 +132,12 @@ async def test_who_closes_in_the_pool_is_not_taken(road):
     road.asks(GET)
     assert await road.answers(OK)
     assert len(road.pool.made) == 2
+
+
+async def test_a_client_that_is_full_with_the_last_piece_does_not_hold_up_the_next_call(road):
+    road.asks(GET)
+    service = await road.service()
+    road.client.when_written = road.front.pause_writing
+    await road.answers(OK)
+    assert road.pool.counts()["idle"] == 1
+    assert not service.paused
