@@ -20,6 +20,8 @@ _NOT_HTTP, _CLOSED_EARLY = "what it answered is not HTTP", "the connection was c
 _BEGINNING = b"HTTP/1."
 # Bytes that are written and not yet taken before the other end is asked to wait.
 HIGH_WATER = 256 * 1024
+# Seconds that the other end gets for what was written last.
+LINGER = 2.0
 
 
 class Back(asyncio.Protocol):
@@ -58,10 +60,12 @@ class Back(asyncio.Protocol):
         """Send more of the call's body, or of the other protocol."""
         self._transport.write(data)
 
-    def write_eof(self) -> None:
-        """Send no more, and go on listening."""
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+    def write_eof(self) -> bool:
+        """Send no more, and go on listening.  Whether that can be."""
+        if not self._transport.can_write_eof() or self._transport.is_closing():
+            return False
+        self._transport.write_eof()
+        return True
 
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
@@ -79,6 +83,13 @@ class Back(asyncio.Protocol):
             self._move(AtService.CLOSED)
             self._exchange = None
             self._transport.abort()
+
+    def finish(self) -> None:
+        """Close the connection once the service has what is on its way; it has a little time for that."""
+        self._move(AtService.CLOSED)
+        self._exchange = None
+        self._transport.close()
+        asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
     # ---- for the event loop
 

@@ -32,8 +32,8 @@ class Exchange:
     another protocol."""
 
     __slots__ = (
-        "_again", "_back", "_began", "_chunks", "_client_id", "_connecting", "_front", "_lane", "_onward", "_waiting",
-        "begun", "last", "method", "sent", "upgrades", "way",
+        "_again", "_back", "_began", "_chunks", "_client_id", "_connecting", "_front", "_lane", "_one_ended", "_onward",
+        "_waiting", "begun", "last", "method", "sent", "upgrades", "way",
     )  # fmt: skip
 
     def __init__(self, front: Front, lane: Lane, onward: Onward, way: Way, method: bytes, now: float) -> None:
@@ -44,7 +44,7 @@ class Exchange:
         self._again: bytes | None = None
         self._client_id = b""
         self._connecting: asyncio.Task[None] | None = None
-        self._chunks = self.begun = self.last = self.sent = self.upgrades = False
+        self._chunks = self._one_ended = self.begun = self.last = self.sent = self.upgrades = False
 
     # ---- towards the service
 
@@ -130,10 +130,9 @@ class Exchange:
         if self._back is not None:
             self._back.resume_reading()
 
-    def client_ended(self) -> None:
-        """The client of another protocol sends no more."""
-        if self._back is not None:
-            self._back.write_eof()
+    def client_ended(self) -> bool:
+        """The client of another protocol sends no more.  Whether it still listens to somebody."""
+        return self._back is not None and self._back.write_eof() and not self._half_ended()
 
     # ---- what the service does
 
@@ -197,10 +196,23 @@ class Exchange:
     def from_service(self, data: bytes) -> None:
         """Bytes of another protocol."""
         self._front.write(data)
+        self._front.go_on()
 
     def service_ended(self) -> bool:
-        """The service of another protocol sends no more.  Whether it still listens."""
-        return self._front.write_eof()
+        """The service of another protocol sends no more.  Whether it still listens to somebody."""
+        if not self._front.write_eof():
+            # A client that cannot be told so gets what is on its way, and an end of all.
+            self._one_ended = True
+        return not self._half_ended()
+
+    def _half_ended(self) -> bool:
+        """One of both sends no more.  Whether that was the second one: then both connections end."""
+        ended, self._one_ended = self._one_ended, True
+        if ended and self._back is not None:
+            back, self._back = self._back, None
+            back.finish()
+            self._front.answered(self)
+        return ended
 
     def broken(self, back: Back, state: AtService, why: str) -> None:
         """The connection to the service was lost."""

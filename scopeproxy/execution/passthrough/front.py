@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from scopeproxy.errors import BodyTooSlow, CallerError
-from scopeproxy.execution.passthrough.back import HIGH_WATER
+from scopeproxy.execution.passthrough.back import HIGH_WATER, LINGER
 from scopeproxy.execution.passthrough.entry import Entry, Said, entry
 from scopeproxy.execution.passthrough.exchange import Exchange
 from scopeproxy.execution.passthrough.framing import Follower, follower
@@ -24,9 +24,9 @@ from scopeproxy.model.topology import Timeouts
 if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.fronts import Fronts
 
-# Seconds that a client may take between two requests and for the head of one; that what it still sends after its last
-# answer is thrown away; that a read is waited for whose client closed its half; that another protocol may be silent.
-IDLE, LINGER, HALF_CLOSED, SILENT = 75.0, 2.0, 2.0, 3600.0
+# Seconds that a client may take between two requests and for the head of one; that a read is waited for whose client
+# closed its half; that another protocol may be silent.
+IDLE, HALF_CLOSED, SILENT = 75.0, 2.0, 3600.0
 
 # What a client gets of the time that a service gets for its answer: that runs from the same piece of the body, and
 # whoever is late must be the one to be blamed.
@@ -84,8 +84,7 @@ class Front(asyncio.Protocol):
         if self._lent is not None:
             return self._lent.eof_received()
         if self.state is AtClient.TUNNEL and self._exchange is not None:
-            self._exchange.client_ended()
-            return self._can_half_close()
+            return self._can_half_close() and self._exchange.client_ended()
         # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
         # the bytes are the same.  So a read gets a little time; a write is seen through either way.
         self._half_closed = self.state is AtClient.ANSWERING and self._can_half_close()
@@ -116,7 +115,7 @@ class Front(asyncio.Protocol):
             self._lent.resume_writing()
         elif self._exchange is not None:
             self._exchange.client_ready()
-            self._wait(self._timeouts.answer)
+            self.go_on()
 
     # ---- what comes
 
@@ -247,8 +246,8 @@ class Front(asyncio.Protocol):
             self._transport.write(data)
 
     def go_on(self) -> None:
-        """More of the answer was sent: the next piece has its time."""
-        self._wait(self._timeouts.answer)
+        """More was sent to the client: the next piece has its time."""
+        self._wait(SILENT if self.state is AtClient.TUNNEL and not self._full else self._timeouts.answer)
 
     def answered(self, exchange: Exchange) -> None:
         """The answer is whole."""
@@ -257,7 +256,7 @@ class Front(asyncio.Protocol):
             self._close()
         elif not exchange.sent:
             self._linger()
-        elif exchange.last or self.is_stopping or self._half_closed:
+        elif exchange.last or self.is_stopping or self._half_closed or self.state is AtClient.TUNNEL:
             self._close()
         else:
             self._be_ready()

@@ -34,7 +34,7 @@ class Socket(asyncio.Transport):
         super().__init__()
         self.protocol, self.out = protocol, b""
         self.closed = self.aborted = self.paused = self.ended = False
-        self._half_closes = half_closes
+        self.half_closes = half_closes
         protocol.connection_made(self)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -71,7 +71,7 @@ class Socket(asyncio.Transport):
         return self.closed
 
     def can_write_eof(self) -> bool:
-        return self._half_closes
+        return self.half_closes
 
     def write_eof(self) -> None:
         self.ended = True

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from scopeproxy.execution.passthrough.front import HALF_CLOSED, IDLE, LINGER, SILENT
+from scopeproxy.execution.passthrough.back import LINGER
+from scopeproxy.execution.passthrough.front import HALF_CLOSED, IDLE, SILENT
 from scopeproxy.execution.passthrough.states import AtClient
 
 VIA = b"Via: 1.1 Paris (scopeproxy)\r\n"
@@ -333,3 +334,55 @@ async def test_an_upgrade_that_is_not_taken_is_a_call_like_others(road):
     assert await road.answers(OK) == PASSED_ON
     road.asks(GET)
     assert await road.answers(OK) == PASSED_ON
+
+
+@pytest.mark.parametrize("first", ["client", "service"])
+async def test_a_websocket_that_both_ends_have_closed_is_gone(road, first):
+    road.asks(UPGRADE)
+    await road.answers(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    service = await road.service()
+    one, other = (road.client, service) if first == "client" else (service, road.client)
+    assert one.protocol.eof_received()
+    assert other.ended
+    assert not other.protocol.eof_received()
+    await road.settle()
+    assert road.client.closed
+    assert service.closed
+    assert len(road.fronts) == 0
+    assert road.pool.counts() == {"in_use": 0, "idle": 0, "waiting": 0}
+
+
+async def test_a_websocket_whose_service_cannot_be_told_of_an_end_ends(road):
+    road.asks(UPGRADE)
+    await road.answers(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    service = await road.service()
+    service.half_closes = False
+    assert not road.front.eof_received()
+    road.client.lose()
+    assert service.aborted
+
+
+async def test_a_websocket_is_not_silent_when_its_service_alone_speaks(road):
+    road.asks(UPGRADE)
+    await road.answers(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    road.front.pause_writing()
+    road.front.resume_writing()
+    road.passes(SILENT - 1)
+    assert await road.answers(b"news") == b"news"
+    road.passes(SILENT - 1)
+    assert not road.client.closed
+    road.front.pause_writing()
+    road.passes(10)
+    assert road.client.aborted
+
+
+async def test_a_websocket_ends_with_its_last_bytes_for_a_client_that_cannot_be_told_of_half_an_end(road):
+    road.client.half_closes = False
+    road.asks(UPGRADE)
+    await road.answers(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    service = await road.service()
+    assert await road.answers(b"bye") == b"bye"
+    assert not service.protocol.eof_received()
+    assert road.client.closed
+    assert not road.client.aborted
+    assert service.closed
