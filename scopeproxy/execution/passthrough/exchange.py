@@ -87,13 +87,21 @@ class Exchange:
         try:
             back = await self._lane.pool.connect(self.way.root)
         except Unconnected as error:
-            self._waiting = None
-            self.fail(Unreached(self._lane.here, False, str(error)))
+            if self._waiting is not None:
+                self.fail(Unreached(self._lane.here, False, str(error)))
+            # Or else nobody waits for it any more, and it was told.
             return
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             # The client has left meanwhile.
             self._lane.pool.put(back)
+            return
+        if not back.usable:
+            # It was closed just now, and nothing was sent: one that was in use before says nothing of a new one.
+            if back.used:
+                self._connect(b"".join(waiting))
+            else:
+                self.fail(Unreached(self._lane.here, False, "it closed the connection at once"))
             return
         self._back = back
         self._front.resume_reading()

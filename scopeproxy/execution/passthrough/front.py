@@ -111,6 +111,8 @@ class Front(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
+        if self.state is AtClient.READY:
+            self._be_ready()
         if self._lent is not None:
             self._lent.resume_writing()
         elif self._exchange is not None:
@@ -120,6 +122,10 @@ class Front(asyncio.Protocol):
     # ---- what comes
 
     def _on_ready(self, data: bytes) -> None:
+        if self._full:
+            # Who does not take the answers to what was asked before is asked to wait, or would fill the memory.
+            self._on_answering(data)
+            return
         # RFC 9112, section 2.2: empty lines before a request are passed over.
         start = 0
         while data.startswith(b"\r\n", start):
@@ -324,7 +330,10 @@ class Front(asyncio.Protocol):
     def late(self) -> None:
         """The deadline has passed."""
         exchange, answer = self._exchange, self._timeouts.answer
-        if exchange is None:
+        if self.state is AtClient.CLOSED or (self.state is AtClient.READY and self._full):
+            # What was written last is not taken.
+            self.break_off()
+        elif exchange is None:
             # Nothing was asked, or the last answer is out.
             self._close()
         elif self._full or exchange.begun or (self._half_closed and exchange.may_be_given_up):
@@ -365,8 +374,12 @@ class Front(asyncio.Protocol):
     # ---- moves
 
     def _be_ready(self) -> None:
-        self._move(AtClient.READY)
-        self.deadline = self.now() + self._fronts.idle
+        """The next request may come, once its client has taken the answers to those before it."""
+        if self.state is not AtClient.READY:
+            self._move(AtClient.READY)
+        self._wait(self._timeouts.answer if self._full else self._fronts.idle)
+        if self._full:
+            return
         if self._is_paused:
             self.resume_reading()
         if self._held:
@@ -406,6 +419,8 @@ class Front(asyncio.Protocol):
     def _close(self) -> None:
         if self.state is not AtClient.CLOSED:
             self._move(AtClient.CLOSED)
+            # For the client to take what was written last.
+            self._wait(self._timeouts.answer)
         if self.is_there:
             self._transport.close()
         else:

@@ -114,7 +114,9 @@ class Pool:
         self._open.add(back)
 
     def put(self, back: Back) -> None:
-        """Keep a connection for the next call."""
+        """Keep a connection for the next call, unless it was closed meanwhile."""
+        if not back.usable:
+            return
         if self._waiting and not self._closed and self._hand_on(back.origin, back):
             return
         idle = self._idle.get(back.origin)

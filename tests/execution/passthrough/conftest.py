@@ -26,9 +26,11 @@ BACK = Url("http", Address("127.0.0.1", 1), "/root")
 class Socket(asyncio.Transport):
     """A transport whose other end is the test: what was written, and what was asked of it.
 
-    `when_written`: called with each write, as a transport calls `pause_writing`."""
+    `when_written`: called with each write, as a transport calls `pause_writing`; `flushes`: whether the other end takes
+    what was written, without which a connection closes only when it is broken off."""
 
     when_written: Callable[[], None] | None = None
+    flushes = True
 
     def __init__(self, protocol: asyncio.Protocol, half_closes: bool = True) -> None:
         super().__init__()
@@ -54,7 +56,7 @@ class Socket(asyncio.Transport):
         return out
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and (self.flushes or self.aborted):
             self.closed = True
             asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 

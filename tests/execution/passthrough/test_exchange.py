@@ -136,3 +136,44 @@ async def test_what_is_answered_is_counted_timed_and_told(road):
     (told,) = road.told
     assert (told.method, told.status, told.client_id, told.way.path) == ("GET", 200, "req-1", "/x")
     assert told.outcome == Reply("Paris", 200)
+
+
+async def test_what_comes_of_a_connection_for_which_nobody_waits_is_told_to_nobody(road):
+    road.pool.slow = asyncio.Event()
+    road.asks(GET)
+    await road.settle()
+    road.client.lose()
+    road.pool.refuses = "no connection"
+    road.pool.slow.set()
+    await road.settle()
+    assert road.told == []
+    assert road.counted("scopeproxy_calls_in_flight") == 0
+    assert road.counted("scopeproxy_site_calls_total", site="Paris", outcome="never_sent", **LABELS) is None
+
+
+async def test_a_service_that_closes_at_once_is_told(road):
+    made = road.pool.connect
+
+    async def connect(root):
+        back = await made(root)
+        back.eof_received()
+        return back
+
+    road.pool.connect = connect
+    road.asks(GET)
+    await road.settle()
+    assert road.client.taken().endswith(b"docs: docs it closed the connection at once")
+
+
+async def test_a_kept_connection_that_closes_while_it_is_handed_over_is_replaced(road):
+    made, first = road.pool.connect, await used(road)
+
+    async def connect(root):
+        road.pool.connect = made
+        first.protocol.eof_received()
+        return first.protocol
+
+    road.pool.connect, road.pool.take = connect, lambda _: None
+    road.asks(call(b"POST"))
+    assert (await road.answers(OK)).startswith(b"HTTP/1.1 200 ")
+    assert len(road.pool.made) == 2

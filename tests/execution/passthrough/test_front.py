@@ -386,3 +386,56 @@ async def test_a_websocket_ends_with_its_last_bytes_for_a_client_that_cannot_be_
     assert road.client.closed
     assert not road.client.aborted
     assert service.closed
+
+
+# ---- clients that do not read
+
+
+async def test_the_next_request_waits_until_its_client_has_taken_the_answers_before_it(road):
+    road.asks(GET)
+    road.client.when_written = road.front.pause_writing
+    await road.answers(OK)
+    road.asks(GET * 3000)
+    service = await road.service()
+    assert service.taken().count(b"GET ") == 1
+    assert road.client.paused
+    road.client.when_written = None
+    road.front.resume_writing()
+    await road.settle()
+    assert service.taken().startswith(b"GET /root/x ")
+    assert not road.client.paused
+
+
+async def test_a_request_that_is_lent_waits_for_its_client_to_read_too(road):
+    road.asks(GET + b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n")
+    road.client.when_written = road.front.pause_writing
+    await road.answers(OK)
+    await road.settle()
+    assert road.journeys == []
+    road.front.resume_writing()
+    await road.settle()
+    assert len(road.journeys) == 1
+
+
+async def test_a_client_that_does_not_take_the_answers_before_its_next_request_is_given_up(road):
+    road.asks(GET)
+    road.client.when_written = road.front.pause_writing
+    await road.answers(OK)
+    road.passes(9)
+    assert not road.client.closed
+    road.passes(1)
+    assert road.client.aborted
+
+
+async def test_a_client_that_does_not_take_the_last_answer_is_given_up(road):
+    road.client.flushes = False
+    road.asks(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    await road.answers(OK)
+    await road.settle()
+    assert len(road.fronts) == 1
+    road.passes(9)
+    assert not road.client.aborted
+    road.passes(1)
+    assert road.client.aborted
+    await road.settle()
+    assert len(road.fronts) == 0
