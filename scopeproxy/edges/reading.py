@@ -60,6 +60,8 @@ def raw_target(request: web.BaseRequest) -> str:
     target = request.raw_path
     if not target.startswith("/"):
         raise CallerError("the request's target must be a path that begins with '/'")
+    if request.method == "CONNECT":
+        raise CallerError("CONNECT is not taken: this is no proxy to other hosts")
     return target
 
 
@@ -103,7 +105,12 @@ def is_last(request: web.BaseRequest) -> bool:
     """
     if request.content.exception() is not None:
         return True
-    if not request.raw_path.startswith("/") or "Upgrade" in request.headers or _is_oddly_framed(request):
+    if (
+        request.method == "CONNECT"
+        or not request.raw_path.startswith("/")
+        or "Upgrade" in request.headers
+        or _is_oddly_framed(request)
+    ):
         return True
     return "Expect" in request.headers and not request.content.is_eof()
 

@@ -93,6 +93,18 @@ async def test_a_target_that_is_no_path_is_refused(stage, start, passthrough):
     assert b"must be a path" in answer
 
 
+@pytest.mark.parametrize("passthrough", [True, False])
+@pytest.mark.parametrize("scope", [b"", b"X-Scope: {}\r\n"])
+async def test_nobody_makes_a_tunnel(stage, scope, passthrough):
+    back = await stage.back()
+    wire = await stage.wire(await stage.docs(back, passthrough=passthrough))
+    wire.send(b"CONNECT /x HTTP/1.1\r\nHost: h\r\n" + scope + b"\r\n")
+    answer = await wire.rest()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"CONNECT is not taken" in answer
+    assert back.heads == []
+
+
 async def test_a_body_passes_with_its_length(stage):
     back = await stage.back()
     wire = await stage.wire(await stage.docs(back))

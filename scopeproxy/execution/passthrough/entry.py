@@ -50,6 +50,9 @@ def entry(data: bytes, start: int, end: int, ways: Ways, before: Said | None = N
         # RFC 9112, 3.2.2 would have us take a whole URL.  We do not: two hosts in one request is one too many, and what
         # stands behind us may choose the other one.
         raise Malformed("the request's target must be a path that begins with '/'")
+    if head.method == b"CONNECT":
+        # RFC 9110, 9.3.6: whoever takes it makes a tunnel of the connection, and nobody knows where that ends.
+        raise Malformed("CONNECT is not taken: this is no proxy to other hosts")
     if head.minor != b"1":
         check_old(head.fields.lines)
         return Entry(head, said, None)

@@ -87,7 +87,10 @@ class Front(asyncio.Protocol):
             return self._can_half_close() and self._exchange.client_ended()
         # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
         # the bytes are the same.  So a read gets a little time; a write is seen through either way.
-        self._half_closed = self.state is AtClient.ANSWERING and self._can_half_close()
+        sent_ahead = self.state is AtClient.READY and bool(self._held)
+        self._half_closed = (sent_ahead or self.state is AtClient.ANSWERING) and self._can_half_close()
+        if self._half_closed and sent_ahead:
+            asyncio.get_running_loop().call_soon(self._next)
         if self._half_closed and self._exchange is not None and self._exchange.may_be_given_up:
             self.wait_for_service()
         return self._half_closed
@@ -149,6 +152,10 @@ class Front(asyncio.Protocol):
             self._pass(came, came.way, lane, data, end)
 
     def _wait_for_head(self, data: bytes, limit: int) -> None:
+        if self._half_closed:
+            # There is no more.
+            self._close()
+            return
         if len(data) > limit:
             raise HeadTooLarge(f"the request's head has over {limit} bytes; no more are taken")
         # A carriage return at the end may still get its line feed.
@@ -262,10 +269,15 @@ class Front(asyncio.Protocol):
             self._close()
         elif not exchange.sent:
             self._linger()
-        elif exchange.last or self.is_stopping or self._half_closed or self.state is AtClient.TUNNEL:
+        elif exchange.last or self._is_over or self.state is AtClient.TUNNEL:
             self._close()
         else:
             self._be_ready()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether no further request is taken, or none can come."""
+        return self.is_stopping or (self._half_closed and not self._held)
 
     def switched(self) -> None:
         """The service has changed to another protocol."""
@@ -281,7 +293,7 @@ class Front(asyncio.Protocol):
         # Whoever had it may have made the client wait.
         self._is_paused = True
         lane = self._use(self._lane)
-        stays = stays and not self.is_stopping and self._count < lane.requests
+        stays = stays and not self._is_over and self._count < lane.requests
         if stays and self._body is not None and self._body.done and self.is_there:
             self._be_ready()
         else:
@@ -409,9 +421,11 @@ class Front(asyncio.Protocol):
     def _linger(self) -> None:
         """Close so that the last answer arrives: what comes in meanwhile would else reset it (RFC 9112, 9.6)."""
         self._exchange = None
-        if not self.write_eof():
+        if not self.is_there:
             self._close()
             return
+        # Over TLS there is no half of an end: the client goes by the length of the answer, and closes.
+        self.write_eof()
         self._move(AtClient.LINGERING)
         self._wait(LINGER)
         self.resume_reading()

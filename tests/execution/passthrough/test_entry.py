@@ -81,6 +81,8 @@ def test_http_1_0_is_looked_at():
         (b"GET /x HTTP/1.1", (b"Host: h:x",)),
         (b"GET http://h/x HTTP/1.1", (b"Host: h",)),
         (b"CONNECT h:1 HTTP/1.1", (b"Host: h",)),
+        (b"CONNECT /x HTTP/1.1", (b"Host: h",)),
+        (b"CONNECT /x HTTP/1.1", (b"Host: h", b"X-Scope: {}")),
         (b"OPTIONS * HTTP/1.1", (b"Host: h",)),
         (b"POST /x HTTP/1.0", (b"Transfer-Encoding: chunked",)),
         (b"POST /x HTTP/1.1", (b"Host: h", b"Content-Length: 1", b"Transfer-Encoding: chunked")),

@@ -439,3 +439,39 @@ async def test_a_client_that_does_not_take_the_last_answer_is_given_up(road):
     assert road.client.aborted
     await road.settle()
     assert len(road.fronts) == 0
+
+
+# ---- who closes its half, and who cannot be told of half an end
+
+
+@pytest.mark.parametrize("when", ["answering", "ready", "full"])
+async def test_who_closes_its_half_gets_the_answers_to_all_that_it_sent(road, when):
+    road.asks(GET + GET + b"GET /half HT")
+    service = await road.service()
+    if when == "full":
+        road.client.when_written = road.front.pause_writing
+    if when == "answering":
+        assert road.front.eof_received()
+    answers = await road.answers(OK)
+    if when != "answering":
+        assert road.front.eof_received()
+    if when == "full":
+        road.client.when_written = None
+        road.front.resume_writing()
+    await road.settle()
+    answers += await road.answers(OK)
+    assert answers == PASSED_ON * 2
+    await road.settle()
+    assert road.client.closed
+    assert service.taken().count(b"GET ") == 2
+
+
+async def test_an_early_answer_reaches_a_client_that_cannot_be_told_of_half_an_end(road):
+    """Over TLS: what it still sends would reset the connection, and the answer with it."""
+    road.client.half_closes = False
+    road.asks(POST + b"he")
+    assert (await road.answers(OK)).endswith(b"hi")
+    road.asks(b"llo")
+    assert not road.client.closed
+    road.passes(LINGER)
+    assert road.client.closed
