@@ -64,7 +64,11 @@ class Back(asyncio.Protocol):
         """Send no more, and go on listening.  Whether that can be."""
         if not self._transport.can_write_eof() or self._transport.is_closing():
             return False
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # The service has reset the connection, and the loop does not know yet.
+            return False
         return True
 
     def pause_reading(self) -> None:
@@ -97,7 +101,6 @@ class Back(asyncio.Protocol):
         # A transport of uvloop has all that asyncio's have, and is none of them by its class.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER)
-        self._pool.opened(self)
 
     def data_received(self, data: bytes) -> None:
         _ON_DATA[self.state](self, data)

@@ -310,7 +310,11 @@ class Front(asyncio.Protocol):
         """Send the client no more, and go on listening.  Whether that can be."""
         if not self._can_half_close():
             return False
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # The client has reset the connection, and the loop does not know yet.
+            return False
         return True
 
     def pause_reading(self) -> None:

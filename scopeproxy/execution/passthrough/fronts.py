@@ -81,7 +81,12 @@ class Fronts:
     def _sweep(self) -> None:
         now, lane = self.now(), self.lane()
         for front in [front for front in self._open if front.deadline <= now]:
-            front.late()
+            try:
+                front.late()
+            except Exception as error:
+                # One connection must not cost all others their deadlines.
+                logger.error("a connection is given up: %s", type(error).__name__)
+                front.break_off()
         lane.pool.sweep(now)
         self._sweeping = None
         if self._open:

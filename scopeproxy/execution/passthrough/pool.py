@@ -79,8 +79,13 @@ class Pool:
                 server_hostname=root.address.host if secure else None,
             )  # fmt: skip
         except BaseException:
+            # Loops differ in whether they tell a protocol of the end, when the time is over just as it is connected.
             self._leave(root.origin)
             raise
+        if back.usable:
+            self._open.add(back)
+        else:
+            self._leave(root.origin)
         return back
 
     async def _freed(self, origin: str) -> Back | None:
@@ -108,10 +113,6 @@ class Pool:
     def _leave(self, origin: str) -> None:
         self._count[origin] -= 1
         self._hand_on(origin, None)
-
-    def opened(self, back: Back) -> None:
-        """Note a new connection."""
-        self._open.add(back)
 
     def put(self, back: Back) -> None:
         """Keep a connection for the next call, unless it was closed meanwhile."""

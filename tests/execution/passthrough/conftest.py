@@ -105,6 +105,7 @@ class Sockets(Pool):
         self._count[root.origin] += 1
         back = Back(self, root.origin)
         self.made.append(Socket(back))
+        self._open.add(back)
         return back
 
 

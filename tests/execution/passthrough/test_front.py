@@ -475,3 +475,33 @@ async def test_an_early_answer_reaches_a_client_that_cannot_be_told_of_half_an_e
     assert not road.client.closed
     road.passes(LINGER)
     assert road.client.closed
+
+
+async def test_a_client_that_resets_before_it_is_told_of_the_end_costs_nobody_else_a_deadline(road, monkeypatch):
+    """The socket says so to whoever shuts it down, before the loop has seen it."""
+
+    def reset():
+        raise OSError(107, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(road.client, "write_eof", reset)
+    road.asks(POST + b"he")
+    await road.service()
+    road.time += 9
+    other = road.connect()
+    road.fronts._sweep()
+    assert road.client.out.startswith(b"HTTP/1.1 408 ")
+    road.time += IDLE
+    road.fronts._sweep()
+    assert road.client.closed
+    assert other.closed
+
+
+async def test_a_mistake_with_one_connection_costs_nobody_else_a_deadline(road, monkeypatch):
+    other = road.connect()
+    road.front.deadline = 0.0
+    monkeypatch.setattr(road.front, "_exchange", object())
+    road.fronts._sweep()
+    assert road.client.aborted
+    road.time += IDLE
+    road.fronts._sweep()
+    assert other.closed

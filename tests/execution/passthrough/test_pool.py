@@ -119,3 +119,35 @@ async def test_why_there_is_no_connection_is_told(server):
     with pytest.raises(Unconnected, match=r"its name nobody\.invalid is not known"):
         await Pool({}, ssl.create_default_context, 20.0, Clock()).connect(Url("http", Address("nobody.invalid", 1)))
     pool.close()
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_connection_whose_time_is_over_just_as_it_is_made_is_counted_out_once(server, monkeypatch, tells):
+    """asyncio tells its protocol of the end, uvloop does not."""
+    loop = asyncio.get_running_loop()
+    make = loop.create_connection
+
+    async def late(factory, *where, **how):
+        transport, back = await make(factory, *where, **how)
+        transport.abort()
+        if tells:
+            back.connection_lost(None)
+        raise TimeoutError
+
+    pool = Pool({}, lambda: None, 20.0, Clock(), most=1)
+    monkeypatch.setattr(loop, "create_connection", late)
+    for _ in range(3):
+        with pytest.raises(Unconnected):
+            await pool.connect(server)
+        assert pool.counts() == {"in_use": 0, "idle": 0, "waiting": 0}
+    monkeypatch.undo()
+    # The one that is allowed can be had, and a second one cannot.
+    one = await pool.connect(server)
+    waits = asyncio.create_task(pool.connect(server))
+    async with asyncio.timeout(20):
+        while pool.counts()["waiting"] == 0:
+            await asyncio.sleep(0)
+    assert not waits.done()
+    pool.put(one)
+    assert await waits is one
+    pool.close()
