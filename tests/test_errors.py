@@ -6,6 +6,8 @@ import pytest
 
 from scopeproxy.errors import (
     BadCollaboration,
+    BodyBrokenOff,
+    BodyTooSlow,
     CallerError,
     ConfigurationError,
     Forbidden,
@@ -22,6 +24,8 @@ from scopeproxy.errors import (
 STATUSES = [
     (ScopeProxyError("why"), 500),
     (CallerError("why"), 400),
+    (BodyBrokenOff("why"), BodyBrokenOff.status),
+    (BodyTooSlow("why"), 408),
     (ScopeError("why"), 400),
     (BadCollaboration("why"), 400),
     (Outdated("why"), 412),

@@ -138,7 +138,8 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     identity = IdentityCalls(
         topology, here, delivery, carriers, issuers, validator, sign_in, broker, revocation, foreign, published
     )
-    replicas = Replicas(lasting.ledger, here)
+    announcing = Announcing(topology, here, ask, lasting.ledger, health, lasting.metrics)
+    replicas = Replicas(lasting.ledger, here, announcing.soon)
     translating = Translating(topology, replicas)
     journey = Journey(
         topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
@@ -149,7 +150,6 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     well_known = WellKnown(
         topology, here, vocabulary, identity, lending, health, lasting.records, replicas, journey.round_trip
     )
-    announcing = Announcing(topology, here, ask, lasting.ledger, health, lasting.metrics)
     peers = Peers(topology, here, keys.get, lasting.seen, lasting.ledger.first_time, lasting.several)
     opened = {door.address: door for door in doors(site, vocabulary)}
     headerless = Headerless(topology, here, vocabulary)

@@ -31,6 +31,9 @@ TICK = 0.5
 LEASE = 60.0
 LONGEST = 300.0
 
+# Seconds for which a client waits that the other sites know what it has made: it may go on at another entry.
+SOON = 1.0
+
 # Seconds after which a site is no longer told: it has been away for good, or runs a release that knows no such page.
 KEPT = 30 * 24 * 3600.0
 
@@ -55,16 +58,32 @@ class Announcing:
     ) -> None:
         self._topology, self._here, self._ask, self._ledger = topology, here, ask, ledger
         self._health, self._metrics, self._now = health, metrics, now
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
         """Deliver for ever."""
-        while True:
-            try:
-                while await self.deliver():
-                    pass
-            except SiteFailure as failure:
-                logger.warning("replica sets are not told to other sites now: %s", failure)
-            await asyncio.sleep(TICK)
+        try:
+            while True:
+                await self._deliver_all()
+                await asyncio.sleep(TICK)
+        finally:
+            for telling in self._telling:
+                telling.cancel()
+            await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def soon(self) -> None:
+        """Tell what there is to tell now; who is slow, or away, is not waited for."""
+        telling = asyncio.create_task(self._deliver_all())
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        await asyncio.wait({telling}, timeout=SOON)
+
+    async def _deliver_all(self) -> None:
+        try:
+            while await self.deliver():
+                pass
+        except SiteFailure as failure:
+            logger.warning("replica sets are not told to other sites now: %s", failure)
 
     async def deliver(self) -> int:
         """Deliver the first letter to each site that can be reached; how many were received, or given up."""
@@ -76,7 +95,12 @@ class Announcing:
     async def _deliver(self, letter: Letter) -> bool:
         if not await self._ledger.write(partial(outbox.take, letter, self._now() + LEASE)):
             return False
-        came = await self._told(letter)
+        try:
+            came = await self._told(letter)
+        except asyncio.CancelledError:
+            # This process stops: the next one need not wait until the letter is nobody's any more.
+            await self._ledger.write(partial(outbox.put_off, letter, self._now(), letter.tries))
+            raise
         self._metrics.replicas_told.labels(letter.site, came).inc()
         if came != "put off":
             await self._ledger.write(partial(outbox.done, letter))

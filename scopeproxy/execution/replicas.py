@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -35,11 +35,22 @@ logger = logging.getLogger("scopeproxy")
 _NAMED_BY_USERS = frozenset({("compute", "os-keypairs")})
 
 
-class Replicas:
-    """The replica sets that one site's proxy knows.  `here`: that site, which tells the others; "": nobody is told."""
+async def _nobody() -> None:
+    """There is nobody to tell."""
 
-    def __init__(self, ledger: Ledger, here: str = "", now: Callable[[], float] = time.time) -> None:
-        self._ledger, self._here, self._now = ledger, here, now
+
+class Replicas:
+    """The replica sets that one site's proxy knows.  `here`: that site, which tells the others; "": nobody is told.
+    `tell` has them be told now of what was learned."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        here: str = "",
+        tell: Callable[[], Awaitable[None]] = _nobody,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._ledger, self._here, self._tell, self._now = ledger, here, tell, now
 
     async def learn(self, service: str, collection: str, members: Mapping[str, str]) -> bool:
         """Keep that these ids, by site, are replicas of one another, and have those sites be told; sites are added to a
@@ -47,7 +58,10 @@ class Replicas:
 
         False, and nothing is kept, where that contradicts what is known, or makes no set.
         """
-        return await self._learn(ReplicaSet(service, collection, members), partial(self._post, told_set))
+        learned = await self._learn(ReplicaSet(service, collection, members), partial(self._post, told_set))
+        if learned:
+            await self._tell()
+        return learned
 
     async def hear(self, found: ReplicaSet) -> bool:
         """Learn a set from another site's proxy."""

@@ -8,10 +8,11 @@ import time
 import pytest
 
 from scopeproxy.execution import announcing
+from scopeproxy.execution import ledger_outbox as outbox
 from scopeproxy.execution.delivery import Travel
 from scopeproxy.execution.reading import collect
 from scopeproxy.execution.replicas import Replicas
-from scopeproxy.model.messages import Request
+from scopeproxy.model.messages import Request, Unreached
 from scopeproxy.planning.replica_news import PEER_REPLICAS
 
 SCOPE = "{glance: Paris&Corte}"
@@ -62,6 +63,47 @@ async def test_the_same_scope_works_at_another_entry(cloud):
         return await known(cloud, "Paris", ids["Corte"]) is None
 
     await until(is_forgotten)
+
+
+async def test_whoever_goes_on_at_another_entry_at_once_is_known_there(cloud, monkeypatch):
+    monkeypatch.setattr(announcing, "SOON", 20.0)
+    ids = await twin(cloud, await cloud.token(SCOPE))
+    assert await known(cloud, "Corte", ids["Paris"]) == ids
+
+
+async def test_who_is_slow_to_be_told_is_not_waited_for(cloud, monkeypatch):
+    monkeypatch.setattr(announcing, "SOON", 0.0)
+    told = cloud.apps["Paris"].house.announcing
+    answer = asyncio.Event()
+
+    async def slow(site, request):
+        await answer.wait()
+        return Unreached(site, False, "slow")
+
+    monkeypatch.setattr(told, "_ask", slow)
+    assert await replicas_of_house(cloud).learn("image", "images", {"Paris": "p1", "Corte": "c1"})
+    assert told._telling
+    answer.set()
+    await asyncio.gather(*told._telling)
+
+
+async def test_what_was_being_told_when_a_process_stopped_is_told_by_the_next_one_at_once(cloud, monkeypatch):
+    house, asked = cloud.apps["Paris"].house, asyncio.Event()
+
+    async def never(site, request):
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(announcing, "SOON", 0.0)
+    monkeypatch.setattr(house.announcing, "_ask", never)
+    assert await replicas_of_house(cloud).learn("image", "images", {"Paris": "p1", "Corte": "c1"})
+    await asked.wait()
+    for telling in house.announcing._telling:
+        telling.cancel()
+    await asyncio.gather(*house.announcing._telling, return_exceptions=True)
+    ledger = cloud.apps["Paris"].lasting.ledger
+    (letter,) = await ledger.read(lambda db: outbox.due(["Corte"], time.time(), db))
+    assert letter.site == "Corte"
 
 
 async def test_who_was_away_is_told_when_it_is_back(cloud):
