@@ -65,7 +65,7 @@ async def test_our_own_pages_and_scopes_in_paths_are_looked_at(stage, path):
     back = await stage.back()
     topology = stage.sites({"Paris": {"docs": back.address}})
     document = yaml.safe_load(topology.read_text())
-    document["sites"]["Paris"]["services"]["docs"]["back"] += "/root"
+    document["sites"]["Paris"]["services"]["docs"]["back"] += "/base"
     topology.write_text(yaml.safe_dump(document))
     wire = await stage.wire(await stage.proxy(topology, "Paris"))
     answer = await wire.ask(b"GET " + path + b" HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -77,7 +77,7 @@ async def test_our_own_pages_and_scopes_in_paths_are_looked_at(stage, path):
         assert back.heads == []
     else:
         assert b"X-Scope-Sites: Paris=200\r\n" in answer
-        assert back.lines[0] == b"GET /root/x HTTP/1.1"
+        assert back.lines[0] == b"GET /base/x HTTP/1.1"
 
 
 # ---- both paths give the same

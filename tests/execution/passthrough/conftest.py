@@ -20,7 +20,7 @@ from scopeproxy.execution.passthrough.ways import Ways
 from scopeproxy.model.messages import Reply, Unreached
 from scopeproxy.model.topology import Address, Timeouts, Url
 
-BACK = Url("http", Address("127.0.0.1", 1), "/root")
+BACK = Url("http", Address("127.0.0.1", 1), "/base")
 
 
 class Socket(asyncio.Transport):
@@ -133,7 +133,7 @@ class Journey(asyncio.Protocol):
 
 
 class Road:
-    """One client's connection through the fast path of Paris, whose service `docs` is below /root at its back."""
+    """One client's connection through the fast path of Paris, whose service `docs` is below /base at its back."""
 
     def __init__(self, **timeouts: float) -> None:
         self.time = 1000.0

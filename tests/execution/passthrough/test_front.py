@@ -22,7 +22,7 @@ async def test_a_call_passes_and_its_answer_and_the_next_one_takes_the_same_conn
     for _ in range(3):
         road.asks(GET)
         service = await road.service()
-        assert service.taken() == b"GET /root/x HTTP/1.1\r\nHost: h\r\n" + FROM + b"\r\n"
+        assert service.taken() == b"GET /base/x HTTP/1.1\r\nHost: h\r\n" + FROM + b"\r\n"
         assert await road.answers(OK) == PASSED_ON
     assert len(road.pool.made) == 1
     assert road.front.state is AtClient.READY
@@ -52,7 +52,7 @@ async def test_requests_sent_ahead_are_answered_in_order_and_wait_for_one_anothe
     road.asks(b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number for number in range(3)))
     for number in range(3):
         service = await road.service()
-        assert service.taken().startswith(b"GET /root/%d " % number)
+        assert service.taken().startswith(b"GET /base/%d " % number)
         assert await road.answers(OK) == PASSED_ON
 
 
@@ -66,7 +66,7 @@ async def test_who_sends_too_much_ahead_has_to_wait(road):
 
 async def test_empty_lines_before_a_request_are_passed_over(road):
     road.asks(b"\r\n\r\n" + GET)
-    assert (await road.service()).taken().startswith(b"GET /root/x ")
+    assert (await road.service()).taken().startswith(b"GET /base/x ")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_a_call_that_does_not_pass_is_lent_whole_and_the_connection_comes_
         assert journey.got.endswith(b"\r\n\r\nhello")
         journey.answers(b"answer")
         assert road.client.taken() == b"answer"
-        assert (await road.service()).taken().startswith(b"GET /root/x ")
+        assert (await road.service()).taken().startswith(b"GET /base/x ")
         assert await road.answers(OK) == PASSED_ON
         assert journey.lost
         assert len(road.journeys) == number
@@ -402,7 +402,7 @@ async def test_the_next_request_waits_until_its_client_has_taken_the_answers_bef
     road.client.when_written = None
     road.front.resume_writing()
     await road.settle()
-    assert service.taken().startswith(b"GET /root/x ")
+    assert service.taken().startswith(b"GET /base/x ")
     assert not road.client.paused
 
 

@@ -38,8 +38,8 @@ def test_a_call_goes_on_with_the_headers_that_planning_gives_it(headers, trusted
     head = RequestHead(data, 0, len(data))
     onward = Onward("Paris", Client("192.0.2.1", "https", trusted))
     for _ in range(2):
-        sent = onward.request(head, b"/root/x?y", CHUNKED, HOST.encode())
-        assert sent.startswith(b"GET /root/x?y HTTP/1.1\r\n")
+        sent = onward.request(head, b"/base/x?y", CHUNKED, HOST.encode())
+        assert sent.startswith(b"GET /base/x?y HTTP/1.1\r\n")
         wanted = with_via(to_service(decoded(every_line(fields)), "192.0.2.1", "https", HOST, trusted), "Paris")
         assert lines_of(sent) == (*wanted, ("Transfer-Encoding", "chunked"))
 

@@ -31,7 +31,7 @@ async def server():
         writer.close()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield Url("http", Address(*listening.sockets[0].getsockname()[:2]), "/root")
+    yield Url("http", Address(*listening.sockets[0].getsockname()[:2]), "/base")
     listening.close()
     await asyncio.gather(*served)
 
