@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import resource
 import signal
 import sys
@@ -12,7 +13,6 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from scopeproxy.edges.admin import Admin
@@ -63,16 +63,22 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
 
 def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker) -> int:
     sys.setswitchinterval(_SWITCH)
-    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(App(topology, site, several=worker.of > 1), path, seen, worker))
     return 0
 
 
-def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where that is installed (`pip install scopeproxy[fast]`); None: Python's own."""
-    if find_spec("uvloop") is None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where the environment asks for it (SCOPEPROXY_LOOP=uvloop); None: Python's own.
+
+    Not the default: beside aiohttp's client it has refused new connections by a number that "is used by transport".
+    """
+    if os.environ.get("SCOPEPROXY_LOOP") != "uvloop":
         return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    try:
+        factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    except ImportError as error:
+        raise ConfigurationError(["SCOPEPROXY_LOOP: uvloop is not installed: pip install scopeproxy[fast]"]) from error
     return factory
 
 

@@ -228,8 +228,11 @@ class Journey:
             await self._queueing.fail(queued)
             raise
         self._learn(work, plan, caller, result)
-        await self._replicas.note(work, plan, result)
+        # First settled, then learned: a proxy killed in between would take what is of a set for another write's,
+        # and make its own again.
         await self._queueing.end(queued, result)
+        if await self._replicas.note(work, plan, result):
+            await self._replicas.tell()
         if work.intent.kind is not Kind.CREATE and any(isinstance(one, Reply) and one.ok for one in result.asked):
             # To whom no site shows it, nothing is told of it.
             result = replace(result, replicas=work.replicas)

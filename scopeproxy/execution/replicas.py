@@ -58,10 +58,11 @@ class Replicas:
 
         False, and nothing is kept, where that contradicts what is known, or makes no set.
         """
-        learned = await self._learn(ReplicaSet(service, collection, members), partial(self._post, told_set))
-        if learned:
-            await self._tell()
-        return learned
+        return await self._learn(ReplicaSet(service, collection, members), partial(self._post, told_set))
+
+    async def tell(self) -> None:
+        """Have the other sites be told now of what was learned; it is waited for, though not for long."""
+        await self._tell()
 
     async def hear(self, found: ReplicaSet) -> bool:
         """Learn a set from another site's proxy."""
@@ -140,20 +141,22 @@ class Replicas:
             if self._here and site != self._here and not post(site, tell(news), self._now(), db):
                 logger.warning("%s is not told of a replica set: too much waits for it already", site)
 
-    async def note(self, work: Work, plan: Plan, result: Result) -> None:
-        """Learn what a scoped create made, and forget what a scoped delete left nowhere to be found.
+    async def note(self, work: Work, plan: Plan, result: Result) -> bool:
+        """Learn what a scoped create made, and forget what a scoped delete left nowhere to be found; whether a set was
+        learned.
 
         What was done is done: where the ledger fails at this, that is in the log, and not the client's to hear.
         """
         try:
-            await self._note(work, plan, result)
+            return await self._note(work, plan, result)
         except SiteFailure as failure:
             members = ", ".join(f"{site}={id_}" for site, id_ in result.replicas.items())
             logger.warning(
                 "replica set not noted: %s %s: %s: %s", work.request.method, work.request.path, members, failure
             )
+            return False
 
-    async def _note(self, work: Work, plan: Plan, result: Result) -> None:
+    async def _note(self, work: Work, plan: Plan, result: Result) -> bool:
         if work.intent.kind is Kind.CREATE:
             kept = result.reply is not None and (result.reply.ok or work.policy == "keep")
             new = {
@@ -162,16 +165,17 @@ class Replicas:
             collection = made_in(work.request, work.intent)
             if kept and collection:
                 members = {site: id_ for site, id_ in result.replicas.items() if site in new}
-                await self.learn(work.request.service, collection, members)
+                return await self.learn(work.request.service, collection, members)
         elif work.intent.kind is Kind.DELETE and work.intent.id and not work.intent.beneath:
             if not any(isinstance(one, Reply) and one.ok for one in result.asked):
                 # What a caller may not see is a 404 as well.
-                return
+                return False
             gone = {one.site for one in result.asked if _is_gone(one)}
             for call in calls_of(plan):
                 if call.site in gone:
                     id_ = classify(call.request).id or ""
                     await self.forget(work.request.service, call.site, id_, work.intent.collection)
+        return False
 
 
 def _is_gone(outcome: Outcome) -> bool:

@@ -14,6 +14,7 @@ import yaml
 
 from scopeproxy.edges import serve
 from scopeproxy.edges.config import load
+from scopeproxy.errors import ConfigurationError
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 PATIENCE = 30
@@ -258,10 +259,16 @@ async def test_much_data_for_three_sites_at_once_leaves_the_memory_as_it_was(sta
         assert memory(served, "VmHWM") - before < 48 * MIB
 
 
-def test_uvloop_is_used_where_it_is_installed(monkeypatch):
-    factory = serve.fastest_loop()
-    loop = factory()
+def test_uvloop_is_used_where_it_is_asked_for(monkeypatch):
+    assert serve.loop_factory() is None
+    monkeypatch.setenv("SCOPEPROXY_LOOP", "uvloop")
+    loop = serve.loop_factory()()
     assert type(loop).__module__.startswith("uvloop")
     loop.close()
-    monkeypatch.setattr(serve, "find_spec", lambda name: None)
-    assert serve.fastest_loop() is None
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(serve, "import_module", missing)
+    with pytest.raises(ConfigurationError, match="uvloop is not installed"):
+        serve.loop_factory()

@@ -82,6 +82,7 @@ async def test_who_is_slow_to_be_told_is_not_waited_for(cloud, monkeypatch):
 
     monkeypatch.setattr(told, "_ask", slow)
     assert await replicas_of_house(cloud).learn("image", "images", {"Paris": "p1", "Corte": "c1"})
+    await replicas_of_house(cloud).tell()
     assert told._telling
     answer.set()
     await asyncio.gather(*told._telling)
@@ -97,6 +98,7 @@ async def test_what_was_being_told_when_a_process_stopped_is_told_by_the_next_on
     monkeypatch.setattr(announcing, "SOON", 0.0)
     monkeypatch.setattr(house.announcing, "_ask", never)
     assert await replicas_of_house(cloud).learn("image", "images", {"Paris": "p1", "Corte": "c1"})
+    await replicas_of_house(cloud).tell()
     await asked.wait()
     for telling in house.announcing._telling:
         telling.cancel()

@@ -41,6 +41,20 @@ async def create(cloud, token, name="twice", scope=SCOPE, site="Paris", **more):
     return await cloud.call(site, "image", "POST", "/v2/images", scope=scope, token=token, body=body, headers=QUEUE)
 
 
+async def test_what_is_learned_to_be_replicas_is_settled_before(cloud, monkeypatch):
+    """Killed in between, the proxy took what it had made for another write's, and made it again."""
+    replicas, stood = cloud.apps["Paris"].house.journey._replicas, []
+    learn = replicas.learn
+
+    async def looked_at(*members):
+        stood.append(await waiting(cloud))
+        return await learn(*members)
+
+    monkeypatch.setattr(replicas, "learn", looked_at)
+    assert (await create(cloud, await cloud.token(SCOPE))).status == 201
+    assert stood == [[]]
+
+
 async def test_a_write_for_a_site_that_is_away_is_made_when_it_is_back(cloud):
     token = await cloud.token(SCOPE)
     cloud.emulated.links.cut("Paris", "Corte")
