@@ -25,7 +25,7 @@ from scopeproxy.execution.auditing import Auditing
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.lang.parser import parse_command_line
 from scopeproxy.lang.scope import At, Scope, all_of, sites_of
-from scopeproxy.lang.suggestions import did_you_mean
+from scopeproxy.lang.suggestions import did_you_mean, suggestion
 from scopeproxy.model.topology import Topology, vocabulary
 from scopeproxy.planning.audit import Finding, State, as_told, summed
 from scopeproxy.planning.replica_news import ReplicaSet
@@ -93,7 +93,8 @@ def _chosen(topology: Topology, here: str, wish: Wish) -> Chosen:
         if service is None:
             raise CallerError(f"unknown service {name!r}{did_you_mean(name, words.services)}")
     if wish.repair_from is not None and wish.repair_from not in topology.sites:
-        raise CallerError(f"unknown site {wish.repair_from!r}{did_you_mean(wish.repair_from, topology.sites)}")
+        known = suggestion(wish.repair_from, topology.sites)
+        raise CallerError(f"--repair-from: unknown site {wish.repair_from!r}{known}")
     scope = parse_command_line(wish.scope, words) if wish.scope else Scope()
     if scope:
         scope = expand(scope, topology, here, topology.round_trip)

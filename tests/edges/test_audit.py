@@ -131,7 +131,8 @@ def test_what_waits_for_a_site_is_told_before_it_is_missed_there(path: Path, cap
     [
         (("--service", "glanse"), "unknown service 'glanse'; did you mean 'glance'?"),
         (("--scope", "{glance: Lyon}"), "unknown site 'Lyon'"),
-        (("--repair-from", "Pari"), "unknown site 'Pari'; did you mean 'Paris'?"),
+        (("--repair-from", "Pari"), "--repair-from: unknown site 'Pari'; did you mean 'Paris'?"),
+        (("--repair-from", "Rome"), "--repair-from: unknown site 'Rome'; choose from"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_asked(
