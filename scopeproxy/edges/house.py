@@ -31,6 +31,7 @@ from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.passthrough.pool import Pool
 from scopeproxy.execution.passthrough.tally import Tally
+from scopeproxy.execution.preparing import Preparing
 from scopeproxy.execution.queueing import Queueing
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.replay import Replay
@@ -141,14 +142,15 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     announcing = Announcing(topology, here, ask, lasting.ledger, health, lasting.metrics)
     replicas = Replicas(lasting.ledger, here, announcing.soon)
     translating = Translating(topology, replicas)
+    preparing = Preparing(topology, here, vocabulary, identity, health, lasting.affinity, translating)
     journey = Journey(
-        topology, here, vocabulary, delivery, carriers, calling, Served(calling, documents), identity, health,
+        topology, here, preparing, delivery, carriers, calling, Served(calling, documents), identity, health,
         lasting.metrics, lasting.records, lasting.affinity,
         Pages(topology, lasting.ledger, replicas), replicas, Divergences(replicas), translating,
         Queueing(lasting.journal, health, site.proxy.limits),
     )  # fmt: skip
     well_known = WellKnown(
-        topology, here, vocabulary, identity, lending, health, lasting.records, replicas, journey.round_trip
+        topology, here, vocabulary, identity, lending, health, lasting.records, replicas, preparing.round_trip
     )
     peers = Peers(topology, here, keys.get, lasting.seen, lasting.ledger.first_time, lasting.several)
     opened = {door.address: door for door in doors(site, vocabulary)}

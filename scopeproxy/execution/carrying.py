@@ -142,7 +142,7 @@ class Carriers:
         identity = await self._validator.identity(found.token, found.home or self._here)
         if not isinstance(identity, Identity):
             return None, False
-        if _owner(identity) == entry.project:
+        if identity.owner == entry.project:
             return entry, False
         # What another site calls an admin is none of this one's services.
         serves = not found.home and bool(identity.roles & _SERVICE_ROLES)
@@ -185,7 +185,7 @@ class Carriers:
         if token is not None and self._has_identity:
             identity = await self._validator.identity(token, home or self._here)
             # Nobody's: then the service will hardly accept the token either, and the tag alone carries the scope.
-            owner = _owner(identity) if isinstance(identity, Identity) else None
+            owner = identity.owner if isinstance(identity, Identity) else None
         entry = RequestEntry(mint(), scope, found.entry, found.hops, owner, found.client_id, self._now() + _DAY)
         await self._ledger.remember_request(entry)
         return entry.id
@@ -201,8 +201,3 @@ def _check_unrepeated(request: Request) -> None:
         times = sum(key.lower() == name.lower() for key, _ in request.headers)
         if times > 1:
             raise CallerError(f"scope: the header {name} is there {times} times: give it once")
-
-
-def _owner(identity: Identity) -> str:
-    """Whose calls an id is for: the token's project, or else its user."""
-    return identity.project_id or identity.user_id

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from scopeproxy.errors import CallerError, LoopDetected, ScopeProxyError, SiteFailure
-from scopeproxy.execution.bodies import hold
-from scopeproxy.execution.calling import Calling, is_data
+from scopeproxy.errors import LoopDetected, ScopeProxyError, SiteFailure
+from scopeproxy.execution.calling import Calling
 from scopeproxy.execution.carrying import Carriers, Found
 from scopeproxy.execution.delivery import Delivery, Travel
 from scopeproxy.execution.divergences import Divergences
@@ -23,6 +22,7 @@ from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.passthrough.lane import Passed
+from scopeproxy.execution.preparing import Preparing, own_ids, owner
 from scopeproxy.execution.queueing import Queued, Queueing
 from scopeproxy.execution.records import Records
 from scopeproxy.execution.replicas import Replicas
@@ -33,13 +33,9 @@ from scopeproxy.execution.telling import Arrival as Arrival
 from scopeproxy.execution.telling import Story, Telling, lost, mistake_of
 from scopeproxy.execution.together import together
 from scopeproxy.execution.translating import Asker, Translating, said_by_the_client
-from scopeproxy.lang.parser import parse
-from scopeproxy.lang.scope import At, Scope
-from scopeproxy.lang.vocabulary import Vocabulary
-from scopeproxy.lang.wire import Options, parse_options
+from scopeproxy.lang.wire import parse_options
 from scopeproxy.model.identity import Identity
-from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
-from scopeproxy.model.services import SERVICES
+from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning import conditions
 from scopeproxy.planning.affinity import Affinity
@@ -47,8 +43,7 @@ from scopeproxy.planning.intent import Kind, classify
 from scopeproxy.planning.plan import Call, Plan, Work, always_in, calls_of, sites_in
 from scopeproxy.planning.planner import MAX_HOPS, check_loop, make_plan, where
 from scopeproxy.planning.rewriting import visited
-from scopeproxy.planning.rules import spread, substrates
-from scopeproxy.planning.selectors import expand
+from scopeproxy.planning.rules import spread
 from scopeproxy.planning.translations import translated
 
 
@@ -59,7 +54,7 @@ class Journey:
         self,
         topology: Topology,
         here: str,
-        vocabulary: Vocabulary,
+        preparing: Preparing,
         delivery: Delivery,
         carriers: Carriers,
         calling: Calling,
@@ -76,7 +71,7 @@ class Journey:
         queueing: Queueing,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._topology, self._here, self._vocabulary = topology, here, vocabulary
+        self._topology, self._here, self._preparing = topology, here, preparing
         self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
         self._affinity, self._pages, self._replicas = affinity, pages, replicas
@@ -125,7 +120,7 @@ class Journey:
     # ---- unscoped: straight through
 
     async def _unscoped(self, arrival: Arrival, found: Found, story: Story) -> Reply:
-        travel = self._travel(arrival, found)
+        travel = self._preparing.travel(arrival, found)
         if found.request.service == "identity":
             return await self._identity.unscoped(found, travel)
         outcome = await self._delivery.deliver(self._here, found.request, travel)
@@ -137,48 +132,30 @@ class Journey:
             story.result = Result(None, failure, (outcome,))
         raise failure
 
-    def _travel(self, arrival: Arrival, found: Found, deadline: float | None = None) -> Travel:
-        own = self._topology.sites[self._here].services[arrival.request.service].front
-        # Services make links of these: a peer tells how the client reached the entry.
-        host = arrival.request.header("X-Forwarded-Host") if arrival.peer else None
-        scheme = arrival.request.header("X-Forwarded-Proto") if arrival.peer else None
-        return Travel(
-            host=host or arrival.request.header("Host") or own.authority,
-            client=arrival.client,
-            scheme=scheme if scheme in ("http", "https") else arrival.scheme,
-            options=found.options,
-            entry=found.entry,
-            hops=found.hops,
-            deadline=deadline,
-            signed=arrival.peer is not None,
-        )
-
     # ---- scoped: plan and run
 
     async def _scoped(self, arrival: Arrival, found: Found, story: Story) -> Result:
         check_loop(self._here, found.hops, visited(arrival.request.headers) if arrival.peer else ())
         options = parse_options(found.options)
-        deadline = asyncio.get_running_loop().time() + self._patience(options)
-        travel = self._travel(arrival, found, deadline)
-        work = await self._work(found, options, arrival.peer)
+        deadline = self._preparing.deadline(options)
+        travel = self._preparing.travel(arrival, found, deadline)
+        work = await self._preparing.work(found, options, arrival.peer)
         story.intent = work.intent
         if work.intent.kind in (Kind.LOGIN, Kind.TOKEN):
             story.plan = "the token's issuer" if work.intent.kind is Kind.TOKEN else "a login at every site"
             return await self._identity.scoped(work, found, travel)
-        caller = await self._caller(work, found, deadline)
+        caller = await self._preparing.caller(work, found, deadline)
         story.project = caller.project_id if caller else None
-        work = self._with_affinity(work, caller)
-        if arrival.peer is None:
-            work = await self._translating.by_sets(work)
+        work = await self._preparing.placed(work, caller, arrival.peer)
         work = await self._pages.turn(
-            work, _project(caller), self._root(work, travel), partial(self._ask, work, found, travel)
+            work, owner(caller), self._root(work, travel), partial(self._ask, work, found, travel)
         )
         asked: dict[str, Outcome] = {}
         while True:
-            plan = make_plan(work, self._topology, _own_ids(caller), self._served.known)
+            plan = make_plan(work, self._topology, own_ids(caller), self._served.known)
             story.plan = str(plan)
             result = await self._run(work, plan, found, travel, caller)
-            await self._pages.keep(work, _project(caller), result.turned)
+            await self._pages.keep(work, owner(caller), result.turned)
             asked.update({one.site: one for one in result.asked})
             onward = self._pages.onward(work, result.turned)
             if onward is None:
@@ -315,88 +292,11 @@ class Journey:
         one has used up its own."""
         return replace(travel, deadline=asyncio.get_running_loop().time() + self._settings.timeouts.total)
 
-    def _patience(self, options: Options) -> float:
-        total = self._settings.timeouts.total
-        return total if options.timeout is None else min(options.timeout, total)
-
-    async def _work(self, found: Found, options: Options, peer: str | None) -> Work:
-        request, limits = found.request, self._settings.limits
-        scope = self._scope(found.scope or "", request.service, peer)
-        if self._looks_into_the_body(request, scope):
-            request = replace(request, body=await hold(request.body, limits.buffered_body))
-        if request.service == "identity":
-            request = await self._identity.untagged(request)
-        policy = options.on_partial or self._settings.partial
-        intent = classify(request)
-        queues = policy == "queue" and intent.writes and spread(scope.location(request.service) or At(self._here))
-        if queues and intent.kind is not Kind.UPLOAD:
-            # It may have to be sent again much later.
-            request = replace(request, body=await hold(request.body, limits.buffered_body))
-        return Work(
-            request,
-            intent,
-            scope,
-            self._here,
-            options,
-            policy,
-            self._settings.quota_moves_on,
-            self._telling.shape(request.service),
-            self._topology.prefixes(request.service),
-        )
-
-    def _looks_into_the_body(self, request: Request, scope: Scope) -> bool:
-        """Whether ids and rules are looked for in the body; what passes unchanged is not held for it."""
-        service = request.service
-        if request.body.length == 0 or is_data(classify(request), service):
-            return False
-        # Keystone, neutron and glance read JSON whatever it is called.
-        if service not in SERVICES and "json" not in (request.header("Content-Type") or "").lower():
-            return False
-        location = scope.location(service)
-        if location is None:
-            # Nova at home with another site's cinder: a boot from a volume is refused.
-            return any(scope.location(substrate) for substrate in substrates(service))
-        if spread(location) or (self._topology.has_identity and service not in self._topology.own_services):
-            return True
-        return request.body.length is not None and request.body.length <= self._settings.limits.buffered_body
-
-    def _scope(self, text: str, service: str, peer: str | None) -> Scope:
-        scope = parse(text, self._vocabulary)
-        location = scope.location(service)
-        if peer is not None and location not in (None, At(self._here)):
-            raise CallerError(
-                f"scope: {peer} sent {self._here} a call for {location}, but only the entry fans out: "
-                "do both sites read the same topology file?"
-            )
-        return expand(scope, self._topology, self._here, self.round_trip)
-
-    def round_trip(self, one: str, other: str) -> float | None:
-        """Seconds between two sites: as declared, else as measured from here; None when nobody knows."""
-        declared = self._topology.round_trip(one, other)
-        if declared is not None or self._here not in (one, other):
-            return declared
-        return self._health.round_trip(other if one == self._here else one)
-
-    async def _caller(self, work: Work, found: Found, deadline: float | None) -> Identity | None:
-        """Who calls: for references, for affinity, and for who may read the report of the call."""
-        if found.token is None or not self._topology.has_identity or work.intent.kind is Kind.DISCOVERY:
-            return None
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._identity.identity(found.token, found.home)
-        except TimeoutError:
-            return None
-
-    def _with_affinity(self, work: Work, caller: Identity | None) -> Work:
-        location, service = where(work), work.request.service
-        near = self._affinity.prefer(_project(caller), service, work.intent.id, location)
-        return work if near == location else replace(work, scope=work.scope.having(service, near))
-
     def _learn(self, work: Work, plan: Plan, caller: Identity | None, result: Result) -> None:
         if isinstance(plan, Call):
             return
         replies = (one for one in result.asked if isinstance(one, Reply))
-        self._learn_from(replies, _project(caller), work.request.service)
+        self._learn_from(replies, owner(caller), work.request.service)
 
     def _learn_from(self, replies: Iterator[Reply], project: str, service: str) -> None:
         """Learn from one after the other as the loop has time: neither this call's client nor others wait for it."""
@@ -410,11 +310,3 @@ def _merges(work: Work) -> bool:
     """Whether conditions are about the answer of all, which is not made yet when the sites are asked."""
     is_data = work.intent.kind is Kind.DOWNLOAD or work.request.service in conditions.CHECKSUMS
     return not work.intent.writes and not is_data
-
-
-def _project(caller: Identity | None) -> str:
-    return (caller.project_id or caller.user_id) if caller else ""
-
-
-def _own_ids(caller: Identity | None) -> frozenset[str]:
-    return frozenset(id_ for id_ in (caller.user_id, caller.project_id) if id_) if caller else frozenset()

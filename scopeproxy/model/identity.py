@@ -46,6 +46,11 @@ class Identity:
     system: bool = False
     limited: bool = False
 
+    @property
+    def owner(self) -> str:
+        """Whose calls and things are meant: the project's, or else the user's."""
+        return self.project_id or self.user_id
+
     def written(self) -> list[object]:
         """It as JSON has it, to be read again."""
         named = [self.user, self.project, self.system, self.limited]
