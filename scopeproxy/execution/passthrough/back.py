@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.exchange import Exchange
     from scopeproxy.execution.passthrough.pool import Pool
 
+# By name: to look a member up in its class calls a function, and each message asks a dozen times.
+_IDLE, _HEAD, _BODY, _TUNNEL, _CLOSED = AtService
+
 _HEAD_LIMIT = 64 * 1024
 _NOT_HTTP, _CLOSED_EARLY = "what it answered is not HTTP", "the connection was closed before an answer"
 _BEGINNING = b"HTTP/1."
@@ -35,7 +38,7 @@ class Back(asyncio.Protocol):
 
     def __init__(self, pool: Pool, origin: str) -> None:
         self._pool, self.origin = pool, origin
-        self.state = AtService.IDLE
+        self.state = _IDLE
         self.idle_until = 0.0
         self.used = self.paused = self._stays = self._holds_back = False
         self._exchange: Exchange | None = None
@@ -46,13 +49,13 @@ class Back(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether a call may go by it now."""
-        return self.state is AtService.IDLE
+        return self.state is _IDLE
 
     # ---- for the exchange
 
     def carry(self, exchange: Exchange, data: bytes) -> None:
         """Send a call."""
-        self._move(AtService.HEAD)
+        self._move(_HEAD)
         self._exchange = exchange
         self._transport.write(data)
 
@@ -83,14 +86,14 @@ class Back(asyncio.Protocol):
 
     def close(self) -> None:
         """Give the connection up, with whatever is on its way."""
-        if self.state is not AtService.CLOSED:
-            self._move(AtService.CLOSED)
+        if self.state is not _CLOSED:
+            self._move(_CLOSED)
             self._exchange = None
             self._transport.abort()
 
     def finish(self) -> None:
         """Close the connection once the service has what is on its way; it has a little time for that."""
-        self._move(AtService.CLOSED)
+        self._move(_CLOSED)
         self._exchange = None
         self._transport.close()
         asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
@@ -106,14 +109,14 @@ class Back(asyncio.Protocol):
         _ON_DATA[self.state](self, data)
 
     def eof_received(self) -> bool | None:
-        if self.state is AtService.TUNNEL and self._exchange is not None:
+        if self.state is _TUNNEL and self._exchange is not None:
             return self._exchange.service_ended()
-        if self.state is AtService.BODY and self._body is not None and self._exchange is not None:
+        if self.state is _BODY and self._body is not None and self._exchange is not None:
             if isinstance(self._body, Endless):
                 self._end(False)
             else:
                 self._broken("the connection was closed in the middle of the answer")
-        elif self.state is AtService.HEAD:
+        elif self.state is _HEAD:
             self._broken(_NOT_HTTP if not _may_begin(self._held) else _CLOSED_EARLY)
         else:
             self.close()
@@ -121,7 +124,7 @@ class Back(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.lost(self)
-        if self.state is not AtService.CLOSED:
+        if self.state is not _CLOSED:
             self._broken(_CLOSED_EARLY)
 
     def pause_writing(self) -> None:
@@ -186,12 +189,12 @@ class Back(asyncio.Protocol):
             return
         done = self._body.done
         exchange.answer(head, framing, options, data[end:passed])
-        if self.state is AtService.CLOSED:
+        if self.state is _CLOSED:
             return
         if done:
             self._end(stays and passed == len(data))
             return
-        self._move(AtService.BODY)
+        self._move(_BODY)
         self._held, self._stays = data[passed:], stays
         exchange.answer_goes_on()
 
@@ -228,7 +231,7 @@ class Back(asyncio.Protocol):
         if not exchange.upgrades:
             self._broken("it changed to a protocol that nobody asked for")
             return
-        self._move(AtService.TUNNEL)
+        self._move(_TUNNEL)
         exchange.switched(head, data)
 
     def _hold(self, data: bytes) -> None:
@@ -239,11 +242,11 @@ class Back(asyncio.Protocol):
 
     def _end(self, stays: bool) -> None:
         """The answer is whole."""
-        if self.state is AtService.CLOSED:
+        if self.state is _CLOSED:
             return
         exchange, self._exchange, self._body = self._exchange, None, None
         if stays and not self.paused and exchange is not None and exchange.sent:
-            self._move(AtService.IDLE)
+            self._move(_IDLE)
             if self._holds_back:
                 # The client of this answer was full with the last piece of it; the next one must not wait for it.
                 self.resume_reading()

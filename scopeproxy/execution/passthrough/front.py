@@ -24,6 +24,9 @@ from scopeproxy.model.topology import Timeouts
 if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.fronts import Fronts
 
+# By name: to look a member up in its class calls a function, and each message asks a dozen times.
+_READY, _SENDING, _ANSWERING, _LENT, _TUNNEL, _LINGERING, _CLOSED = AtClient
+
 # Seconds that a client may take between two requests and for the head of one; that a read is waited for whose client
 # closed its half; that another protocol may be silent.
 IDLE, HALF_CLOSED, SILENT = 75.0, 2.0, 3600.0
@@ -49,7 +52,7 @@ class Front(asyncio.Protocol):
 
     def __init__(self, fronts: Fronts) -> None:
         self._fronts, self.now = fronts, fronts.now
-        self.state = AtClient.READY
+        self.state = _READY
         self.is_there = self.is_stopping = False
         self.deadline = 0.0
         self._transport: asyncio.Transport
@@ -83,12 +86,12 @@ class Front(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         if self._lent is not None:
             return self._lent.eof_received()
-        if self.state is AtClient.TUNNEL and self._exchange is not None:
+        if self.state is _TUNNEL and self._exchange is not None:
             return self._can_half_close() and self._exchange.client_ended()
         # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
         # the bytes are the same.  So a read gets a little time; a write is seen through either way.
-        sent_ahead = self.state is AtClient.READY and bool(self._held)
-        self._half_closed = (sent_ahead or self.state is AtClient.ANSWERING) and self._can_half_close()
+        sent_ahead = self.state is _READY and bool(self._held)
+        self._half_closed = (sent_ahead or self.state is _ANSWERING) and self._can_half_close()
         if self._half_closed and sent_ahead:
             asyncio.get_running_loop().call_soon(self._next)
         if self._half_closed and self._exchange is not None and self._exchange.may_be_given_up:
@@ -114,7 +117,7 @@ class Front(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
-        if self.state is AtClient.READY:
+        if self.state is _READY:
             self._be_ready()
         if self._lent is not None:
             self._lent.resume_writing()
@@ -172,7 +175,7 @@ class Front(asyncio.Protocol):
             whole = end + said.framing
             if len(data) > whole:
                 self._held = data[whole:]
-            self._move(AtClient.ANSWERING)
+            self._move(_ANSWERING)
             self.deadline = now + lane.timeouts.answer
             exchange.start(out + data[end:whole] if said.framing else out, True, said.client_id)
             return
@@ -185,7 +188,7 @@ class Front(asyncio.Protocol):
             return
         done = self._body.done
         self._held = data[passed:]
-        self._move(AtClient.ANSWERING if done else AtClient.SENDING)
+        self._move(_ANSWERING if done else _SENDING)
         self.wait_for_service()
         exchange.start(out + data[end:passed], done, said.client_id)
 
@@ -202,7 +205,7 @@ class Front(asyncio.Protocol):
         if passed < len(data):
             data, self._held = data[:passed], data[passed:]
         if done:
-            self._move(AtClient.ANSWERING)
+            self._move(_ANSWERING)
         exchange.more(data, done)
 
     def _on_answering(self, data: bytes) -> None:
@@ -211,7 +214,7 @@ class Front(asyncio.Protocol):
             self.pause_reading()
 
     def _lend(self, came: Entry, data: bytes, start: int, end: int) -> None:
-        self._move(AtClient.LENT)
+        self._move(_LENT)
         self.deadline = float("inf")
         self._body = follower(came.said.framing)
         self._lent = Lent(self, self._transport, self._fronts.journey())
@@ -260,7 +263,7 @@ class Front(asyncio.Protocol):
 
     def go_on(self) -> None:
         """More was sent to the client: the next piece has its time."""
-        self._wait(SILENT if self.state is AtClient.TUNNEL and not self._full else self._timeouts.answer)
+        self._wait(SILENT if self.state is _TUNNEL and not self._full else self._timeouts.answer)
 
     def answered(self, exchange: Exchange) -> None:
         """The answer is whole."""
@@ -269,7 +272,7 @@ class Front(asyncio.Protocol):
             self._close()
         elif not exchange.sent:
             self._linger()
-        elif exchange.last or self._is_over or self.state is AtClient.TUNNEL:
+        elif exchange.last or self._is_over or self.state is _TUNNEL:
             self._close()
         else:
             self._be_ready()
@@ -281,7 +284,7 @@ class Front(asyncio.Protocol):
 
     def switched(self) -> None:
         """The service has changed to another protocol."""
-        self._move(AtClient.TUNNEL)
+        self._move(_TUNNEL)
         self._wait(SILENT)
         held, self._held = self._held, b""
         if held:
@@ -335,7 +338,7 @@ class Front(asyncio.Protocol):
         if self._half_closed:
             # Whether the client still listens, nobody knows.
             answer = min(answer, HALF_CLOSED)
-        self._wait(answer * (_SHARE if self.state is AtClient.SENDING else 1.0))
+        self._wait(answer * (_SHARE if self.state is _SENDING else 1.0))
 
     def wait_for_connection(self) -> None:
         """From now on the pool minds the time; what it takes beyond that would be a mistake of ours."""
@@ -346,7 +349,7 @@ class Front(asyncio.Protocol):
     def late(self) -> None:
         """The deadline has passed."""
         exchange, answer = self._exchange, self._timeouts.answer
-        if self.state is AtClient.CLOSED or (self.state is AtClient.READY and self._full):
+        if self.state is _CLOSED or (self.state is _READY and self._full):
             # What was written last is not taken.
             self.break_off()
         elif exchange is None:
@@ -355,7 +358,7 @@ class Front(asyncio.Protocol):
         elif self._full or exchange.begun or (self._half_closed and exchange.may_be_given_up):
             exchange.give_up()
             self.break_off()
-        elif self.state is AtClient.SENDING and not exchange.service_is_full:
+        elif self.state is _SENDING and not exchange.service_is_full:
             self._blame(exchange, BodyTooSlow(f"nothing of the request's body came for {answer * _SHARE:.3g} s"))
         else:
             exchange.fail(exchange.silent(f"no answer within {answer:g} s"))
@@ -363,7 +366,7 @@ class Front(asyncio.Protocol):
     def stop(self) -> None:
         """Take no further request; what was begun is seen through."""
         self.is_stopping = True
-        if self.state is AtClient.READY:
+        if self.state is _READY:
             self._close()
 
     def give_up(self) -> None:
@@ -391,8 +394,8 @@ class Front(asyncio.Protocol):
 
     def _be_ready(self) -> None:
         """The next request may come, once its client has taken the answers to those before it."""
-        if self.state is not AtClient.READY:
-            self._move(AtClient.READY)
+        if self.state is not _READY:
+            self._move(_READY)
         self._wait(self._timeouts.answer if self._full else self._fronts.idle)
         if self._full:
             return
@@ -403,7 +406,7 @@ class Front(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        if self.state is AtClient.READY and self._held:
+        if self.state is _READY and self._held:
             self.data_received(b"")
 
     def _refuse(self, error: CallerError) -> None:
@@ -430,13 +433,13 @@ class Front(asyncio.Protocol):
             return
         # Over TLS there is no half of an end: the client goes by the length of the answer, and closes.
         self.write_eof()
-        self._move(AtClient.LINGERING)
+        self._move(_LINGERING)
         self._wait(LINGER)
         self.resume_reading()
 
     def _close(self) -> None:
-        if self.state is not AtClient.CLOSED:
-            self._move(AtClient.CLOSED)
+        if self.state is not _CLOSED:
+            self._move(_CLOSED)
             # For the client to take what was written last.
             self._wait(self._timeouts.answer)
         if self.is_there:

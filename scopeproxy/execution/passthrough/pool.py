@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 from scopeproxy.execution.passthrough.back import Back
-from scopeproxy.execution.passthrough.states import AtService
 from scopeproxy.model.topology import Address, Url
 
 # Below the 5 s after which Apache httpd, the usual server of OpenStack's APIs, closes an idle connection.
@@ -54,7 +53,7 @@ class Pool:
         idle = self._idle.get(origin)
         while idle:
             back = idle.pop()
-            if back.state is AtService.IDLE:
+            if back.usable:
                 return back
         return None
 
