@@ -108,7 +108,7 @@ def _reply_of_ours(data: bytes, cuts: tuple[int, ...], method: bytes) -> Read | 
         head = ReplyHead(data, end)
         if head.status < 200:
             return None
-        framing = of_reply(method, head.status, head.lines, head.minor)
+        framing = of_reply(method, head)
         found = _followed(follower(framing), data[end:], _within(cuts, end))
     except Malformed:
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from scopeproxy.execution.passthrough.framing import TO_THE_END, Endless, Follower, follower, of_reply
 from scopeproxy.execution.passthrough.head import END, Malformed, ReplyHead
-from scopeproxy.execution.passthrough.onward import options_of
+from scopeproxy.execution.passthrough.onward import NO_OPTIONS, options_of
 from scopeproxy.execution.passthrough.states import SERVICE_MOVES, AtService, illegal
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Back(asyncio.Protocol):
                 return
             try:
                 head = ReplyHead(data, end)
-                framing = of_reply(exchange.method, head.status, head.lines, head.minor)
+                framing = of_reply(exchange.method, head)
             except Malformed:
                 self._broken(_NOT_HTTP)
                 return
@@ -173,7 +173,7 @@ class Back(asyncio.Protocol):
 
     def _answer(self, exchange: Exchange, head: ReplyHead, framing: int, data: bytes, end: int) -> None:
         self.used = True
-        options = options_of(head.lines)
+        options = NO_OPTIONS if head.usual else options_of(head.lines)
         # RFC 9112, section 9.3.
         stays = framing != TO_THE_END and head.minor == b"1" and b"close" not in options
         if 0 <= framing <= len(data) - end:

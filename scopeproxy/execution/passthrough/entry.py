@@ -20,7 +20,8 @@ _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%-]++(?::[0-9]*+)?+|\[[0-9A-Fa-f:.
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the fields of a request say.  `host`: None where there is none; `closes`: whether the client wants no more
-    than this answer; `plain`: whether nothing is more than the fast path knows to do."""
+    than this answer; `plain`: whether nothing is more than the fast path knows to do; `repeats`: whether that holds for
+    all requests with these fields, whatever their method."""
 
     fields: Fields
     framing: int
@@ -29,6 +30,7 @@ class Said:
     upgrade: bytes | None
     client_id: bytes
     plain: bool
+    repeats: bool
 
 
 class Entry(NamedTuple):
@@ -78,7 +80,7 @@ def _said(fields: Fields) -> Said:
         # Of other protocols WebSocket alone: an upgrade to h2c would carry calls past us that nobody looks at.
         plain = False
     id_ = _one(lines, b"x-openstack-request-id") or b""
-    return Said(fields, framing, host, b"close" in options, upgrade, id_, plain)
+    return Said(fields, framing, host, b"close" in options, upgrade, id_, plain, plain and upgrade is None)
 
 
 def _host(lines: Sequence[Line]) -> bytes | None:

@@ -36,8 +36,8 @@ class Exchange:
         "_waiting", "begun", "last", "method", "sent", "upgrades", "way",
     )  # fmt: skip
 
-    def __init__(self, front: Front, lane: Lane, onward: Onward, way: Way, method: bytes, now: float) -> None:
-        self._front, self._lane, self._onward, self.way, self.method = front, lane, onward, way, method
+    def __init__(self, front: Front, lane: Lane, onward: Onward, way: Way, now: float) -> None:
+        self._front, self._lane, self._onward, self.way, self.method = front, lane, onward, way, way.method
         self._began = now
         self._back: Back | None = None
         self._waiting: list[bytes] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scopeproxy.execution.passthrough.chunks import Chunks
-from scopeproxy.execution.passthrough.head import Line, Malformed
+from scopeproxy.execution.passthrough.head import Line, Malformed, ReplyHead
 
 # How a body is delimited: so many bytes, or one of these.
 CHUNKED, TO_THE_END = -1, -2
@@ -31,13 +31,13 @@ def check_old(lines: Sequence[Line]) -> None:
         raise Malformed("a Transfer-Encoding under HTTP/1.0 is not taken")
 
 
-def of_reply(method: bytes, status: int, lines: Sequence[Line], minor: bytes) -> int:
+def of_reply(method: bytes, head: ReplyHead) -> int:
     """The body of an answer to a method; without framing it goes to the end of the connection (point 8)."""
-    framing = _framing(lines)
-    if method == b"HEAD" or status in _BARE or status < 200:
+    framing = head.length if head.usual else _framing(head.lines)
+    if method == b"HEAD" or head.status in _BARE or head.status < 200:
         # Points 1 and 2: whatever the head says.
         return 0
-    if framing == CHUNKED and minor == b"0":
+    if framing == CHUNKED and head.minor == b"0":
         raise Malformed("a Transfer-Encoding under HTTP/1.0")
     return TO_THE_END if framing is None else framing
 

@@ -20,13 +20,16 @@ _TOKEN = rb"[\w!#$%&'*+.^`|~-]++"
 
 # RFC 9112, section 5: `name: value`, with no space before the colon, on one line (5.2: no obs-fold), of no control
 # characters but the tab (RFC 9110, 5.5: NUL, CR and LF make a value dangerous).  Lines end by CRLF (RFC 9112, 2.2).
-_LINES = rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
+_LINE = _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n"
+_LINES = rb"(?:" + _LINE + rb")*+\r\n"
 
 # RFC 9112, section 3.  The target is whatever a URL may be made of: services are stricter, or not, as they like.
 _REQUEST = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]++) HTTP/1\.([01])(?=\r\n)")
 _FIELDS = re.compile(rb"\r\n" + _LINES)
 # RFC 9112, section 4: the reason may be empty, and some leave out the space before it.
-_REPLY = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([^\x00-\x08\x0a-\x1f\x7f]*+))?\r\n" + _LINES)
+_REASON = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
+_BEFORE_REASON = len("HTTP/1.1 200 ")
+_REPLY = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: " + _REASON + rb")?\r\n" + _LINES)
 
 _VALUE = rb"):[ \t]*+([^\r]*+)"
 # Most lines are told by their first letter not to be among them.
@@ -35,10 +38,20 @@ _OF_REQUESTS = re.compile(
     rb"transfer-encoding|upgrade|via|x-auth-token|x-forwarded-[^:]*+|x-openstack-request-id|x-real-ip|x-scope[^:]*+|"
     rb"x-subject-token)" + _VALUE
 )
-_OF_REPLIES = re.compile(
-    rb"\r\n(?=[cCkKpPtTuUvVxX])((?i:connection|content-length|keep-alive|proxy-(?:connection|auth[a-z]++)|te|trailer|transfer-encoding|"
-    rb"upgrade|via|x-auth-token|x-scope-[^:]*+|x-subject-token)" + _VALUE
+_MATTER = (
+    rb"[cC](?i:onnection|ontent-length)|[kK](?i:eep-alive)|[pP](?i:roxy-(?:connection|auth[a-z]++))|"
+    rb"[tT](?i:e|railer|ransfer-encoding)|[uU](?i:pgrade)|[vV](?i:ia)|[xX]-(?i:auth-token|scope-[^:]*+|subject-token)"
 )
+_OF_REPLIES = re.compile(rb"\r\n(?=[cCkKpPtTuUvVxX])(" + _MATTER + _VALUE)
+
+# What nearly all services answer, in one look: of the lines that matter at most a Content-Length, and behind it a
+# Connection which says keep-alive.  All else that is well formed is left to the two expressions above.
+_OTHERS = rb"(?:(?:(?=[^cCkKpPtTuUvVxX])|(?!(?:" + _MATTER + rb"):))" + _LINE + rb")*+"
+_USUAL = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9]) " + _REASON + rb"\r\n" + _OTHERS +
+    rb"(?:(?i:content-length):[ \t]*+([0-9]{1,18}+)[ \t]*+\r\n" + _OTHERS + rb")?+"
+    rb"(?:((?i:connection):[ \t]*+(?i:keep-alive)[ \t]*+\r\n)" + _OTHERS + rb")?+\r\n"
+)  # fmt: skip
 
 # What no beginning of a head holds: a control character, a line feed alone, a carriage return in a line.
 _NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
@@ -91,23 +104,51 @@ class RequestHead:
 
 
 class ReplyHead:
-    """The head of an answer in `data`, 0 to `end`.  `first`: where its first line ends; `minor`: of HTTP/1."""
+    """The head of an answer in `data`, 0 to `end`.
 
-    __slots__ = ("data", "end", "first", "lines", "minor", "reason", "status")
+    `minor`: of HTTP/1; `usual`: whether nearly all are like it.  Then all that matters of it are its `length`, None
+    where it tells none, and a Connection to be cut out: from `cut` to `after`, which are negative where it has none.
+    """
+
+    __slots__ = ("_lines", "after", "cut", "data", "end", "length", "minor", "status", "usual")
 
     def __init__(self, data: bytes, end: int) -> None:
         """Raises Malformed."""
+        self.data, self.end = data, end
+        self._lines: list[Line] | None = None
+        found = _USUAL.fullmatch(data, 0, end)
+        if found is not None:
+            status, length = found.group(1, 2)
+            self.status, self.minor = int(status), b"1"
+            self.length = None if length is None else int(length)
+            self.cut, self.after = found.span(3)
+            self.usual = True
+            return
         found = _REPLY.fullmatch(data, 0, end)
         if found is None:
             raise Malformed("what it answered is not HTTP")
-        self.data, self.end = data, end
-        self.minor, status, reason = found.groups(b"")
-        self.status, self.reason = int(status), reason
-        self.first = data.index(b"\r\n")
-        self.lines = [
-            (line[1].lower(), line[2].rstrip(b" \t"), line.start(), line.end())
-            for line in _OF_REPLIES.finditer(data, self.first, end)
-        ]
+        self.minor, status = found.groups()
+        self.status, self.usual = int(status), False
+
+    @property
+    def first(self) -> int:
+        """Where its first line ends."""
+        return self.data.index(b"\r\n")
+
+    @property
+    def reason(self) -> bytes:
+        """The phrase behind its status."""
+        return self.data[_BEFORE_REASON : self.first]
+
+    @property
+    def lines(self) -> list[Line]:
+        """Its lines that matter."""
+        if self._lines is None:
+            self._lines = [
+                (line[1].lower(), line[2].rstrip(b" \t"), line.start(), line.end())
+                for line in _OF_REPLIES.finditer(self.data, self.first, self.end)
+            ]
+        return self._lines
 
 
 def check_beginning(data: bytes, at: int = 0) -> None:

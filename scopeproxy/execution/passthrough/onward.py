@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from scopeproxy.execution.passthrough.framing import CHUNKED
-from scopeproxy.execution.passthrough.head import Fields, Line, ReplyHead, RequestHead, every_line
+from scopeproxy.execution.passthrough.head import Fields, Line, ReplyHead, every_line
 from scopeproxy.model.messages import Headers, Reply
 from scopeproxy.planning.carriers import SEPARATOR
 from scopeproxy.planning.rewriting import (
@@ -39,9 +39,10 @@ _CLOSE = b"Connection: close\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 
+NO_OPTIONS: frozenset[bytes] = frozenset()
 # What Connection says on nearly all messages.
 _USUAL: dict[bytes | None, frozenset[bytes]] = {
-    None: frozenset(),
+    None: NO_OPTIONS,
     **{value: frozenset({value.lower()}) for value in (b"keep-alive", b"Keep-Alive", b"close")},
 }
 
@@ -75,7 +76,7 @@ class Client:
 class Onward:
     """How the heads of one client's calls go on, and those of their answers, at the proxy of one site."""
 
-    __slots__ = ("_before_host", "_client", "_here", "_trusts", "_via", "_via_line")
+    __slots__ = ("_before_host", "_client", "_here", "_trusts", "_via", "_via_end", "_via_line")
 
     def __init__(self, here: str, client: Client) -> None:
         self._here, self._client = here, client
@@ -84,13 +85,13 @@ class Onward:
         self._before_host = told.encode()
         self._via_line = f"Via: {via(here)}\r\n".encode()
         self._via = b"\r\n" + self._via_line
+        self._via_end = self._via_line + b"\r\n"
 
-    def request(self, head: RequestHead, target: bytes, framing: int, host: bytes, upgrades: bool = False) -> bytes:
-        """The head of a call as its service gets it."""
-        fields = head.fields
+    def fields(self, fields: Fields, framing: int, host: bytes, upgrades: bool = False) -> bytes:
+        """The fields of a call as its service gets them: made once, for all calls that have the same."""
         if not fields.onward:
             fields.onward = self._fields(fields, framing, host, upgrades)
-        return b"%b %b HTTP/1.1\r\n%b" % (head.method, target, fields.onward)
+        return fields.onward
 
     def _fields(self, fields: Fields, framing: int, host: bytes, upgrades: bool) -> bytes:
         more = (_CHUNKED if framing == CHUNKED else b"") + (_UPGRADE if upgrades else b"")
@@ -110,6 +111,11 @@ class Onward:
     def reply(self, head: ReplyHead, framing: int, last: bool, options: Set[bytes]) -> bytes:
         """The head of an answer as the client gets it.  `last`: whether the connection ends with it; `options`: what
         its Connection says."""
+        if head.usual and not (last or framing < 0 or (head.status == 204 and head.length is not None)):
+            data, end = head.data, head.end - 2
+            if head.cut < 0:
+                return data[:end] + self._via_end
+            return b"".join((data[: head.cut], data[head.after : end], self._via_end))
         spans, long = [], not options <= _OPTIONS
         for name, value, start, end in head.lines:
             if name == b"content-length":

@@ -23,47 +23,55 @@ Enter = Callable[[str], tuple[str, str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a call goes.  `root`, `origin`: of its service; `target`: at the service; `path`: as it is told in the log;
-    `row`: where it is counted."""
+    """Where a call goes.  `root`, `origin`: of its service; `target`: at the service; `first`: the first line of its
+    head there; `path`: as it is told in the log; `row`: where it is counted."""
 
     service: str
     root: Url
     origin: str
+    method: bytes
     target: bytes
+    first: bytes
     path: str
     intent: str
     row: Row
 
 
 class Ways:
-    """The ways through one door of a site's proxy, under one topology.  `tally`: where calls are counted."""
+    """The ways through one door of a site's proxy, under one topology.
+
+    `tally`: where calls are counted; `known`: what was found, by the first line of the request, without its end.
+    """
 
     def __init__(self, enter: Enter, backs: Mapping[str, Url], tally: Tally) -> None:
         self._enter, self._backs, self.tally = enter, backs, tally
-        self._known: dict[tuple[bytes, bytes, bool], Way | None] = {}
+        self.known: dict[bytes, Way | None] = {}
 
     def find(self, method: bytes, target: bytes, upgrades: bool = False) -> Way | None:
         """The way of a call whose headers pass; None: it is not for the fast path."""
-        key = (method, target, upgrades)
+        if upgrades:
+            return self._found(method, target, True)
+        line = b"%b %b HTTP/1.1" % (method, target)
         try:
-            return self._known[key]
+            return self.known[line]
         except KeyError:
-            way = self._found(method.decode(), target.decode(), upgrades)
+            way = self._found(method, target, False)
         if len(target) <= _LONGEST:
-            if len(self._known) >= _KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[key] = way
+            if len(self.known) >= _KEPT:
+                del self.known[next(iter(self.known))]
+            self.known[line] = way
         return way
 
-    def _found(self, method: str, target: str, upgrades: bool) -> Way | None:
-        entered = self._enter(target)
+    def _found(self, method: bytes, target: bytes, upgrades: bool) -> Way | None:
+        entered = self._enter(target.decode())
         if entered is None:
             return None
         service, below = entered
         back = self._backs.get(service)
-        request = Request(service, method, below, (("Upgrade", "websocket"),) if upgrades else ())
+        request = Request(service, method.decode(), below, (("Upgrade", "websocket"),) if upgrades else ())
         if back is None or not path_passes(request):
             return None
         intent = classify(request).kind.value
         there = (back.path + below).encode()
-        return Way(service, back, back.origin, there, request.path, intent, self.tally.row(service, intent))
+        first, row = b"%b %b HTTP/1.1\r\n" % (method, there), self.tally.row(service, intent)
+        return Way(service, back, back.origin, method, there, first, request.path, intent, row)

@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scopeproxy.execution.passthrough.framing import CHUNKED, TO_THE_END, check_old, follower, of_reply, of_request
-from scopeproxy.execution.passthrough.head import Fields, Malformed
+from scopeproxy.execution.passthrough.head import Fields, Malformed, ReplyHead
 
 
 def lines(*texts):
     return Fields(b"\r\n".join([b"", *texts, b"", b""])).lines
+
+
+def answer(status, *texts, minor=b"1"):
+    data = b"\r\n".join([b"HTTP/1.%b %d So so" % (minor, status), *texts, b"", b""])
+    return ReplyHead(data, len(data))
 
 
 def test_a_body_has_a_length_or_chunks_or_is_none():
@@ -53,24 +58,26 @@ def test_framing_that_two_could_read_in_two_ways_is_refused(wrong):
     with pytest.raises(Malformed):
         of_request(lines(*wrong))
     with pytest.raises(Malformed):
-        of_reply(b"GET", 200, lines(*wrong), b"1")
+        of_reply(b"GET", answer(200, *wrong))
 
 
 def test_http_1_0_knows_no_chunks():
-    chunked = lines(b"Transfer-Encoding: chunked")
+    chunked = b"Transfer-Encoding: chunked"
     with pytest.raises(Malformed):
-        check_old(chunked)
+        check_old(lines(chunked))
     with pytest.raises(Malformed):
-        of_reply(b"GET", 200, chunked, b"0")
+        of_reply(b"GET", answer(200, chunked, minor=b"0"))
+    assert of_reply(b"GET", answer(200, chunked)) == CHUNKED
     check_old(lines(b"Content-Length: 3"))
 
 
 def test_an_answer_without_framing_goes_to_the_end_and_some_have_no_body_whatever_they_say():
-    assert of_reply(b"GET", 200, (), b"1") == TO_THE_END
-    for said in (lines(b"Content-Length: 7"), lines(b"Transfer-Encoding: chunked"), ()):
-        assert of_reply(b"HEAD", 200, said, b"1") == 0
+    assert of_reply(b"GET", answer(200)) == TO_THE_END
+    assert of_reply(b"GET", answer(200, b"Content-Length: 7")) == 7
+    for said in ((b"Content-Length: 7",), (b"Transfer-Encoding: chunked",), ()):
+        assert of_reply(b"HEAD", answer(200, *said)) == 0
         for status in (100, 103, 204, 304):
-            assert of_reply(b"GET", status, said, b"1") == 0
+            assert of_reply(b"GET", answer(status, *said)) == 0
 
 
 def pieces(data, cuts):

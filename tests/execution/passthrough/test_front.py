@@ -56,6 +56,50 @@ async def test_requests_sent_ahead_are_answered_in_order_and_wait_for_one_anothe
         assert await road.answers(OK) == PASSED_ON
 
 
+OTHER = b"Host: h\r\nX-A: 1\r\n"
+
+
+@pytest.mark.parametrize(("next_", "there"), [
+    (b"GET /y?z HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /base/y?z HTTP/1.1\r\nHost: h\r\n" + FROM + b"\r\n"),
+    (b"PUT /x HTTP/1.1\r\nHost: h\r\n\r\n", b"PUT /base/x HTTP/1.1\r\nHost: h\r\n" + FROM + b"\r\n"),
+    (b"GET /x HTTP/1.1\r\n" + OTHER + b"\r\n", b"GET /base/x HTTP/1.1\r\n" + OTHER + FROM + b"\r\n"),
+    (b"\r\n" + GET, b"GET /base/x HTTP/1.1\r\nHost: h\r\n" + FROM + b"\r\n"),
+])  # fmt: skip
+async def test_what_is_known_of_a_connection_is_of_use_for_the_same_alone(road, next_, there):
+    road.asks(GET)
+    await road.answers(OK)
+    road.asks(next_)
+    service = await road.service()
+    assert service.taken().endswith(there)
+    assert await road.answers(OK) == PASSED_ON
+
+
+@pytest.mark.parametrize("first", [
+    b"GET  /x HTTP/1.1", b"GET /x HTTP/1.1 ", b"GET /x HTTP/2.0", b"", b"GET /x\nA: HTTP/1.1", b"CONNECT /x HTTP/1.1",
+    b"GET http://other/x HTTP/1.1", b"GET /\0 HTTP/1.1",
+])  # fmt: skip
+async def test_fields_that_are_known_excuse_no_first_line(road, first):
+    for _ in range(2):
+        road.asks(GET)
+        await road.answers(OK)
+    road.asks(first + b"\r\nHost: h\r\n\r\n")
+    assert road.client.taken().startswith(b"HTTP/1.1 400 ")
+    assert road.front.state is AtClient.LINGERING
+
+
+async def test_a_head_of_known_parts_is_too_large_all_the_same(road):
+    first = b"GET /" + b"x" * 40 + b" HTTP/1.1\r\n"
+    road.lane = dataclasses.replace(road.lane, head_limit=100)
+    road.asks(first + b"Host: h\r\n\r\n")
+    await road.answers(OK)
+    road.client = road.connect()
+    fields = b"Host: h\r\nX-A: " + b"a" * 40 + b"\r\n\r\n"
+    road.asks(b"GET /x HTTP/1.1\r\n" + fields)
+    assert await road.answers(OK) == PASSED_ON
+    road.asks(first + fields)
+    assert road.client.taken().startswith(b"HTTP/1.1 431 ")
+
+
 async def test_who_sends_too_much_ahead_has_to_wait(road):
     road.asks(GET)
     road.asks(GET * 3000)

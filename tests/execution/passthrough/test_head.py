@@ -100,6 +100,45 @@ def test_a_status_line_may_be_without_reason(first):
     assert head.reason == first[13:]
 
 
+KEEP = b"Connection: keep-alive"
+LONG = b"content-length:\t7 "
+
+
+@pytest.mark.parametrize(("lines", "length", "cut"), [
+    ((), None, b""),
+    ((b"Content-Length: 7",), 7, b""),
+    ((b"Content-Type: a/b", LONG, b"X-Scoped: no", b"Via-X: 1", b"Connections: 2"), 7, b""),
+    ((LONG, b"Date: now", b"CONNECTION:Keep-Alive ", b"E: f"), 7, b"CONNECTION:Keep-Alive \r\n"),
+    ((KEEP,), None, KEEP + b"\r\n"),
+])  # fmt: skip
+def test_most_answers_are_usual(lines, length, cut):
+    head = answer(*lines)
+    assert head.usual
+    assert (head.status, head.minor, head.reason, head.length) == (404, b"1", b"Not Found", length)
+    assert head.data[head.cut : head.after] == cut
+    told = [(name, value) for name, value, _, _ in head.lines if name == b"content-length"]
+    assert told == ([] if length is None else [(b"content-length", b"%d" % length)])
+
+
+@pytest.mark.parametrize("lines", [
+    (b"Connection: close",), (b"Connection: keep-alive, X-A",), (KEEP, KEEP), (KEEP, LONG), (LONG, LONG),
+    (b"Content-Length: 7, 7",), (b"Content-Length: +7",), (b"Content-Length: ",),
+    (b"Content-Length: 1234567890123456789",),
+    (b"Transfer-Encoding: chunked",), (LONG, b"transfer-encoding: chunked"), (b"Keep-Alive: 5",), (b"TE: a",),
+    (b"Trailer: a",), (b"Upgrade: a",), (b"Via: 1.1 fred",), (b"Proxy-Authenticate: a",), (b"Proxy-Connection: a",),
+    (b"X-Auth-Token: a",), (b"x-subject-token: a",), (b"X-SCOPE-Sites: a",), (b"X-Scope-: a",), (b"X-Scope-Any: a",),
+])  # fmt: skip
+def test_an_answer_with_another_line_that_matters_is_not_usual(lines):
+    head = answer(*lines)
+    assert not head.usual
+    assert len(head.lines) == len(lines)
+
+
+def answer(*lines):
+    data = b"\r\n".join([b"HTTP/1.1 404 Not Found", *lines, b"", b""])
+    return ReplyHead(data + b"the body", len(data))
+
+
 @pytest.mark.parametrize(
     "first", [b"HTTP/1.1 20", b"HTTP/1.1 2000", b"HTTP/1.1 099 x", b"HTTP/2 200 OK", b"ICY 200 OK"]
 )

@@ -24,6 +24,7 @@ def test_a_way_tells_service_target_and_intent():
     way = made().find(b"GET", b"/v3/users?name=a")
     assert (way.service, way.origin, way.target) == ("identity", "http://127.0.0.1:5000", b"/identity/v3/users?name=a")
     assert (way.path, way.intent) == ("/v3/users", "list")
+    assert (way.method, way.first) == (b"GET", b"GET /identity/v3/users?name=a HTTP/1.1\r\n")
 
 
 def test_what_nobody_serves_and_what_is_about_tokens_has_no_way():
@@ -41,6 +42,7 @@ def test_a_target_is_looked_up_once_unless_it_is_long():
     assert found.find(b"GET", b"/a") is found.find(b"GET", b"/a")
     assert found.find(b"GET", b"/none") is found.find(b"GET", b"/none")
     assert asked == ["/a", "/none"]
+    assert found.known == {b"GET /a HTTP/1.1": found.find(b"GET", b"/a"), b"GET /none HTTP/1.1": None}
     assert found.find(b"GET", b"/a", upgrades=True).intent == "console"
     long = b"/" + b"a" * 600
     assert found.find(b"GET", long) == found.find(b"GET", long)
@@ -53,7 +55,7 @@ def test_what_is_kept_is_bounded(monkeypatch):
     found = made(asked)
     for number in range(10):
         found.find(b"GET", b"/%d" % number)
-    assert len(found._known) == 3
+    assert len(found.known) == 3
     found.find(b"GET", b"/9")
     found.find(b"GET", b"/0")
     assert asked[10:] == ["/0"]
