@@ -11,16 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
 from scopeproxy.edges.config import own_site
-from scopeproxy.edges.connections import Handle, Server, cannot_listen
+from scopeproxy.edges.connections import cannot_listen
 from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered, leads_out
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key, spool_of
-from scopeproxy.edges.lanes import lane_of
-from scopeproxy.edges.reading import Incoming, check_head, headers_of, raw_target, read
-from scopeproxy.edges.writing import write
+from scopeproxy.edges.lanes import lane_of, of_nobody
 from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.journal import Journal
@@ -28,8 +24,9 @@ from scopeproxy.execution.journey import Arrival
 from scopeproxy.execution.ledger import Ledger
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.passthrough.fronts import Fronts
+from scopeproxy.execution.passthrough.incoming import Incoming
 from scopeproxy.execution.passthrough.lane import Lane
-from scopeproxy.execution.passthrough.lent import Lent
+from scopeproxy.execution.passthrough.lent import SAFE, Answering, Lent
 from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.reading import discard
 from scopeproxy.model.messages import Reply, json_reply
@@ -38,7 +35,6 @@ from scopeproxy.planning.carriers import Tags
 
 logger = logging.getLogger("scopeproxy")
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PURGE_EVERY = 60.0
 # Seconds that calls under way get when the proxy stops, or when their socket is no longer in the topology.
 _GRACE = 10.0
@@ -48,19 +44,13 @@ _HURRY = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Listening:
-    """An open socket.  `fronts` take the connections, where calls may pass untouched, and lend the `server` what may
-    not; `busy` takes the connections that are over the limit, and sends them away."""
+    """An open socket.  `fronts` take its connections, `busy` those over the limit, which it sends away."""
 
     door: Door
     socket: asyncio.Server
-    server: Server
-    busy: Server
-    fronts: Fronts | None
+    fronts: Fronts
+    busy: Fronts
     tls: ssl.SSLContext | None
-
-    @property
-    def connections(self) -> int:
-        return len(self.server.connections if self.fronts is None else self.fronts)
 
     async def stop(self) -> None:
         """Take no more connections."""
@@ -71,14 +61,12 @@ class _Listening:
                 loop.remove_reader(socket.fileno())
             await asyncio.sleep(0)
         self.socket.close()
-        for server in (self.fronts, self.server, self.busy):
-            if server is not None:
-                server.pre_shutdown()
+        for fronts in (self.fronts, self.busy):
+            fronts.pre_shutdown()
 
     async def close(self) -> None:
         """Give the calls under way a while, then close."""
-        servers = (server for server in (self.fronts, self.server, self.busy) if server is not None)
-        await asyncio.gather(*(server.shutdown(_GRACE) for server in servers))
+        await asyncio.gather(*(fronts.shutdown(_GRACE) for fronts in (self.fronts, self.busy)))
 
 
 class App:
@@ -168,7 +156,7 @@ class App:
         self._later(closing)
 
     def _warn_of_what_lasts(self, old: House, new: House) -> None:
-        for key in ("state", "spool", "key", "admin", "passthrough"):
+        for key in ("state", "spool", "key", "admin"):
             if getattr(old.here.proxy, key) != getattr(new.here.proxy, key):
                 logger.warning("proxy.%s was changed: that takes effect when the proxy is started anew", key)
 
@@ -195,13 +183,13 @@ class App:
             raise ConfigurationError(list(dict.fromkeys(mistakes)))
 
     async def _listen_at(self, door: Door, settings: ProxySettings) -> _Listening:
-        server = Server(self._handler(door), settings.limits.header)
-        busy = Server(self._send_away(door), settings.limits.header, _HURRY)
+        lanes = self._lanes(door)
+        fronts = Fronts(lanes, self._answering(door))
+        busy = Fronts(lambda: of_nobody(lanes()), self._send_away(door), _HURRY)
         tls = tls_of(settings.tls) if door.tls else None
-        fronts = Fronts(self._lanes(door), server) if settings.passthrough else None
 
         def accept() -> asyncio.Protocol:
-            return (busy if self._is_full() else server if fronts is None else fronts)()
+            return (busy if self._is_full() else fronts)()
 
         socket = await asyncio.get_running_loop().create_server(
             accept,
@@ -212,7 +200,7 @@ class App:
             reuse_port=self._several or None,
             backlog=1024,
         )
-        return _Listening(door, socket, server, busy, fronts, tls)
+        return _Listening(door, socket, fronts, busy, tls)
 
     async def _close(self, addresses: Sequence[Address]) -> None:
         closing = [self._open_now.pop(address) for address in addresses]
@@ -220,7 +208,7 @@ class App:
         await asyncio.gather(*(listening.close() for listening in closing))
 
     def _is_full(self) -> bool:
-        taken = sum(listening.connections for listening in self._open_now.values())
+        taken = sum(len(listening.fronts) for listening in self._open_now.values())
         return taken >= self.house.here.proxy.limits.connections
 
     # ---- calls
@@ -239,32 +227,24 @@ class App:
 
         return now
 
-    def _handler(self, door: Door) -> Handle:
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    def _answering(self, door: Door) -> Answering:
+        async def answer(lent: Lent) -> Reply:
             house = self.house
-            reply = await self._reply(house, house.doors.get(door.address, door), request)
-            response = await write(request, reply, house.here.proxy.timeouts.answer)
-            if isinstance(request.transport, Lent):
-                # The server is to end with this request, and the connection goes back to where it came from.
-                request.transport.returns = bool(response.keep_alive)
-                response.force_close()
-            return response
+            return await self._reply(house, house.doors.get(door.address, door), lent)
 
-        return handle
+        return answer
 
-    def _send_away(self, door: Door) -> Handle:
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    def _send_away(self, door: Door) -> Answering:
+        async def answer(lent: Lent) -> Reply:
             busy = SiteFailure(f"{self._here} has too many connections open: try again", 503)
-            reply = self.house.journey.refusal(door.prefixes[0][1], busy)
-            return await write(request, reply, _HURRY, last=True)
+            return self.house.journey.refusal(door.prefixes[0][1], busy)
 
-        return handle
+        return answer
 
-    async def _reply(self, house: House, door: Door, request: web.BaseRequest) -> Reply:
+    async def _reply(self, house: House, door: Door, lent: Lent) -> Reply:
         """The answer to a request, whatever it is and whatever happens."""
-        service = door.prefixes[0][1]
+        service, target = door.prefixes[0][1], lent.target
         try:
-            target = raw_target(request)
             found = door.service(target)
             if found is None:
                 message = f"{target.partition('?')[0]!r} is below none of the services' paths on {door.address}"
@@ -276,27 +256,25 @@ class App:
             if back is not None and back.path and leads_out(found.below):
                 # There is another service, or what is none, and the rules for this one would have been kept.
                 raise CallerError(f"{target.partition('?')[0]!r} leads out of {service}: leave the '..' out")
-            check_head(request, house.here.proxy.limits.header)
-            return await self._answer(house, door, request, target, found)
+            return await self._answer(house, door, lent, found)
         except ScopeProxyError as error:
             return house.journey.refusal(service, error)
         except Exception as error:
             # The text of an error that nobody foresaw may hold anything, a token too: only where it happened is told.
             where = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s %s met a %s:\n%s", request.method, service, type(error).__name__, where)
+            logger.error("%s %s met a %s:\n%s", lent.method, service, type(error).__name__, where)
             failure = SiteFailure(f"the proxy of {self._here} met an error of its own, which is in its log", 500)
             return house.journey.refusal(service, failure)
 
-    async def _answer(self, house: House, door: Door, request: web.BaseRequest, target: str, found: Entered) -> Reply:
-        ours = read(request, found.service, found.below, house.here.proxy.timeouts.answer)
-        peer = await house.peers.sender(request.method, target, found.service, headers_of(request))
+    async def _answer(self, house: House, door: Door, lent: Lent, found: Entered) -> Reply:
+        ours = lent.request(found.service, found.below)
+        peer = await house.peers.sender(lent.method, lent.target, found.service, ours.headers)
         if found.below.startswith(WELL_KNOWN):
             return await house.well_known.answer(ours, peer)
-        client = (request.transport.get_extra_info("peername") if request.transport else None) or ("",)
-        arrival = Arrival(ours, str(client[0]), "https" if door.tls else "http", peer)
+        arrival = Arrival(ours, lent.address, "https" if door.tls else "http", peer)
         arrival, prefix = house.headerless.entered(arrival, door, found.path)
         ours = arrival.request
-        safe = request.method in _SAFE
+        safe = lent.method in SAFE
         reply = await (house.journey.answer(arrival) if safe else self._see_through(house, arrival))
         reply = await house.headerless.answered(arrival, prefix, reply)
         if reply.status >= 500 and isinstance(ours.body, Incoming) and ours.body.failure is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from scopeproxy.edges.doors import WELL_KNOWN, Door, leads_out
@@ -17,7 +18,7 @@ def lane_of(house: House, door: Door, lasting: Lasting) -> Lane:
     backs = {name: end.back for name, end in here.services.items() if end.back is not None}
 
     def enter(target: str) -> tuple[str, str] | None:
-        found = door.service(target)
+        found = door.service(target) if here.proxy.passthrough else None
         if found is None or found.path is not None or found.below.startswith(WELL_KNOWN):
             return None
         back = backs.get(found.service)
@@ -37,3 +38,8 @@ def lane_of(house: House, door: Door, lasting: Lasting) -> Lane:
         is_due=records.is_due,
         note=house.journey.passed,
     )
+
+
+def of_nobody(lane: Lane) -> Lane:
+    """The lane of connections on which nothing passes, and which end with their first request."""
+    return replace(lane, ways=Ways(lambda target: None, {}, lane.ways.tally), requests=1)

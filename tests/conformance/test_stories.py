@@ -67,7 +67,6 @@ def too_large(_: bytes) -> bytes:
     return answer(b"413 Content Too Large", b"Content-Length: 0")
 
 
-@but("aiohttp reads on for a while, and only then closes")
 def test_an_answer_may_come_before_the_body_has_gone(stage: Stage) -> None:
     stage.back.begin(script=lambda connection: connection.sendall(too_large(head_of(connection))))
     client = stage.client()
@@ -105,7 +104,6 @@ def test_a_request_may_come_byte_by_byte(stage: Stage) -> None:
     assert [seen.body for seen in stage.back.requests] == [b"hello"]
 
 
-@but("asyncio gives aiohttp no half-closed connections", run=False)
 def test_a_client_may_end_its_half_and_still_have_its_answer(stage: Stage) -> None:
     client = stage.client()
     client.send(stage.scoped(GET))

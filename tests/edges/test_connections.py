@@ -1,4 +1,4 @@
-"""Connections that are no conversation: not HTTP, too many, too slow, too large.  Nothing of them is in the log."""
+"""Connections that are no conversation: not HTTP, too many, too large.  Nothing of them is in the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import logging
 
 import pytest
 
-from scopeproxy.edges.connections import Server
+from scopeproxy.edges.connections import cannot_listen
+from scopeproxy.model.topology import Address
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -89,17 +90,6 @@ async def test_connections_over_the_limit_are_told_and_the_others_go_on(stage):
     assert (await first.ask(GET)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_head_that_comes_too_slowly_ends_the_connection():
-    # A client that sends a byte now and then would hold its connection for ever.
-    async def handle(request):
-        raise AssertionError(request)
-
-    server = Server(handle, 1000, idle=0.1)
-    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname()[:2])
-    writer.write(b"GET /x HTTP/1.1\r\nHost:")
-    async with asyncio.timeout(20):
-        assert await reader.read() == b""
-    writer.close()
-    listening.close()
-    await server.shutdown(1)
+@pytest.mark.parametrize("error", [OSError(98, "and the address once more"), OSError("Address already in use")])
+def test_a_socket_that_cannot_be_opened_is_told_once(error):
+    assert cannot_listen(Address("h", 1), error) == "cannot listen on h:1: Address already in use"

@@ -159,6 +159,21 @@ async def test_a_new_topology_is_taken_in_by_connections_that_stay(stage):
     assert (await wire.ask(GET)).endswith(b"new")
 
 
+async def test_the_operator_may_change_whether_calls_pass_while_it_runs(stage):
+    path = stage.sites({"Paris": {"docs": (await stage.back()).address}})
+    app = await stage.proxy(path, "Paris")
+    wire, document = await stage.wire(app), yaml.safe_load(path.read_text())
+    ways = []
+    for passes in (True, False, True):
+        document["proxy"] = {"passthrough": passes}
+        path.write_text(yaml.safe_dump(document))
+        await app.use(load(path))
+        assert (await wire.ask(GET)).endswith(b"hi")
+        (front,) = next(iter(app._open_now.values())).fronts._open
+        ways.append(front._lane.ways.find(b"GET", b"/x") is not None)
+    assert ways == [True, False, True]
+
+
 async def test_memory_stays_bounded_between_a_fast_service_and_a_client_that_does_not_read(stage):
     sent = 0
 
@@ -176,11 +191,11 @@ async def test_memory_stays_bounded_between_a_fast_service_and_a_client_that_doe
     wire = await stage.wire(app)
     wire.writer.transport.pause_reading()
     wire.send(GET)
-    listening = next(iter(app._open_now.values()))
+    fronts = next(iter(app._open_now.values())).fronts
     async with asyncio.timeout(20):
-        while not any(front._full for front in listening.fronts._open):
+        while not any(front.is_full for front in fronts._open):
             await asyncio.sleep(0.01)
-        while listening.connections:
+        while fronts:
             await asyncio.sleep(0.01)
     # What the kernel holds for four sockets, and the little that we do.
     assert sent < 64 << 20

@@ -60,10 +60,10 @@ class Chunks:
         """Whether the body has ended."""
         return self.where is Where.END
 
-    def follow(self, data: bytes, at: int = 0) -> int:
+    def follow(self, data: bytes, at: int = 0, into: list[bytes] | None = None) -> int:
         """Where in the data, from `at`, that ends which may pass; a line that was begun is to be shown again.
 
-        Raises Malformed.
+        `into`: takes what is in the chunks.  Raises Malformed.
         """
         while True:
             match self.where:
@@ -76,6 +76,8 @@ class Chunks:
                     self.where = Where.DATA if self._left else Where.TRAILER
                 case Where.DATA:
                     here = len(data) - at
+                    if into is not None and here:
+                        into.append(data[at : at + self._left])
                     if here < self._left:
                         self._left -= here
                         return len(data)

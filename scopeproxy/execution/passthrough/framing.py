@@ -72,10 +72,12 @@ class Length:
         """Whether the body has ended."""
         return not self.left
 
-    def follow(self, data: bytes, at: int = 0) -> int:
-        """Where in the data, from `at`, that ends which belongs to the body."""
+    def follow(self, data: bytes, at: int = 0, into: list[bytes] | None = None) -> int:
+        """Where in the data, from `at`, that ends which belongs to the body.  `into`: takes it."""
         passed = min(self.left, len(data) - at)
         self.left -= passed
+        if into is not None and passed:
+            into.append(data[at : at + passed])
         return at + passed
 
 
@@ -86,8 +88,10 @@ class Endless:
 
     done = False
 
-    def follow(self, data: bytes, _: int = 0) -> int:
-        """All of it belongs to the body."""
+    def follow(self, data: bytes, at: int = 0, into: list[bytes] | None = None) -> int:
+        """All of it belongs to the body.  `into`: takes it."""
+        if into is not None and at < len(data):
+            into.append(data[at:])
         return len(data)
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from scopeproxy.errors import BodyTooSlow, CallerError
+from scopeproxy.errors import BodyBrokenOff, BodyTooSlow, CallerError
 from scopeproxy.execution.passthrough.back import HIGH_WATER, LINGER
 from scopeproxy.execution.passthrough.entry import Entry, Said, entry
 from scopeproxy.execution.passthrough.exchange import Exchange
 from scopeproxy.execution.passthrough.framing import Follower, follower
 from scopeproxy.execution.passthrough.head import END, HeadTooLarge, Malformed, check_beginning
 from scopeproxy.execution.passthrough.lane import Lane
-from scopeproxy.execution.passthrough.lent import Lent
+from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SHARE, Lent
 from scopeproxy.execution.passthrough.onward import Client, Onward
 from scopeproxy.execution.passthrough.states import CLIENT_MOVES, AtClient, illegal
 from scopeproxy.execution.passthrough.ways import Way
@@ -27,13 +27,8 @@ if TYPE_CHECKING:
 # By name: to look a member up in its class calls a function, and each message asks a dozen times.
 _READY, _SENDING, _ANSWERING, _LENT, _TUNNEL, _LINGERING, _CLOSED = AtClient
 
-# Seconds that a client may take between two requests and for the head of one; that a read is waited for whose client
-# closed its half; that another protocol may be silent.
-IDLE, HALF_CLOSED, SILENT = 75.0, 2.0, 3600.0
-
-# What a client gets of the time that a service gets for its answer: that runs from the same piece of the body, and
-# whoever is late must be the one to be blamed.
-_SHARE = 0.9
+# Seconds that a client may take between two requests and for the head of one; that another protocol may be silent.
+IDLE, SILENT = 75.0, 3600.0
 
 # Bytes of header lines which are remembered, because the next request often has the same.
 _REMEMBERED = 2048
@@ -84,24 +79,25 @@ class Front(asyncio.Protocol):
         _ON_DATA[self.state](self, data)
 
     def eof_received(self) -> bool | None:
-        if self._lent is not None:
-            return self._lent.eof_received()
         if self.state is _TUNNEL and self._exchange is not None:
             return self._can_half_close() and self._exchange.client_ended()
         # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
         # the bytes are the same.  So a read gets a little time; a write is seen through either way.
-        sent_ahead = self.state is _READY and bool(self._held)
-        self._half_closed = (sent_ahead or self.state is _ANSWERING) and self._can_half_close()
+        sent_ahead, lent = self.state is _READY and bool(self._held), self._lent
+        is_whole = self.state is _ANSWERING or (lent is not None and lent.is_whole)
+        self._half_closed = (sent_ahead or is_whole) and self._can_half_close()
         if self._half_closed and sent_ahead:
             asyncio.get_running_loop().call_soon(self._next)
         if self._half_closed and self._exchange is not None and self._exchange.may_be_given_up:
             self.wait_for_service()
+        if self._half_closed and lent is not None:
+            lent.is_half_closed = True
+            lent.mind_time()
         return self._half_closed
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_there = False
-        if self._lent is not None:
-            self._lent.connection_lost(exc)
+        self._give_up_lent(BodyBrokenOff("the request's body broke off"))
         exchange = self._exchange
         if exchange is None or not exchange.client_left():
             self._exchange = None
@@ -110,7 +106,7 @@ class Front(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._full = True
         if self._lent is not None:
-            self._lent.pause_writing()
+            self._lent.mind_time()
         elif self._exchange is not None:
             self._exchange.client_full()
             self._wait(self._timeouts.answer)
@@ -120,6 +116,7 @@ class Front(asyncio.Protocol):
         if self.state is _READY:
             self._be_ready()
         if self._lent is not None:
+            self._lent.mind_time()
             self._lent.resume_writing()
         elif self._exchange is not None:
             self._exchange.client_ready()
@@ -160,7 +157,7 @@ class Front(asyncio.Protocol):
             return
         self._said = came.said if len(came.said.fields.raw) <= _REMEMBERED else None
         if came.way is None:
-            self._lend(came, data, start, end)
+            self._lend(came, lane, data[end:])
         else:
             self._pass(came.way, came.said, lane, data, end, came.upgrades)
 
@@ -224,39 +221,35 @@ class Front(asyncio.Protocol):
         if len(data) > _HELD:
             self.pause_reading()
 
-    def _lend(self, came: Entry, data: bytes, start: int, end: int) -> None:
+    def _lend(self, came: Entry, lane: Lane, data: bytes) -> None:
         self._count += 1
         self._move(_LENT)
-        self.deadline = float("inf")
-        self._body = follower(came.said.framing)
-        self._lent = Lent(self, self._transport, self._fronts.journey())
-        self._lent.data_received(data[start:end])
-        if len(data) > end:
-            self._on_lent(data[end:])
+        lent = self._lent = Lent(self, lane, came)
+        lent.last = lent.last or self._count >= lane.requests
+        lent.mind_time()
+        self._fronts.lend(lent)
+        self._on_lent(data)
 
     def _on_lent(self, data: bytes) -> None:
-        body = self._body
-        assert self._lent is not None
-        assert body is not None
+        lent = self._lent
+        assert lent is not None
         try:
-            passed = body.follow(data)
+            self._held = data[lent.receive(data) :]
         except Malformed as error:
-            self._take_away(error)
+            # Its body goes on in a way that not everybody refuses.
+            self._give_up_lent(BodyBrokenOff(str(error)))
+            if lent.begun:
+                self.break_off()
+            else:
+                self._refuse(error)
             return
-        data, self._held = data[:passed], data[passed:]
         if len(self._held) > _HELD:
             self.pause_reading()
-        self._lent.data_received(data)
 
-    def _take_away(self, error: CallerError) -> None:
-        """End what was lent: its body goes on in a way that not everybody refuses."""
+    def _give_up_lent(self, why: BodyBrokenOff) -> None:
         lent, self._lent = self._lent, None
-        assert lent is not None
-        lent.connection_lost(ConnectionResetError())
-        if lent.has_begun:
-            self.break_off()
-        else:
-            self._refuse(error)
+        if lent is not None:
+            lent.end(why)
 
     def _on_tunnel(self, data: bytes) -> None:
         assert self._exchange is not None
@@ -284,13 +277,13 @@ class Front(asyncio.Protocol):
             self._close()
         elif not exchange.sent:
             self._linger()
-        elif exchange.last or self._is_over or self.state is _TUNNEL:
+        elif exchange.last or self.is_over or self.state is _TUNNEL:
             self._close()
         else:
             self._be_ready()
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether no further request is taken, or none can come."""
         return self.is_stopping or (self._half_closed and not self._held)
 
@@ -302,17 +295,16 @@ class Front(asyncio.Protocol):
         if held:
             self._on_tunnel(held)
 
-    def given_back(self, stays: bool) -> None:
-        """The journey is done with the request that it was lent."""
+    def given_back(self, lent: Lent) -> None:
+        """The journey has answered the request that it was lent."""
+        assert lent is self._lent
         self._lent = None
-        # Whoever had it may have made the client wait.
-        self._is_paused = True
-        lane = self._use(self._lane)
-        stays = stays and not self._is_over and self._count < lane.requests
-        if stays and self._body is not None and self._body.done and self.is_there:
-            self._be_ready()
-        else:
+        if not lent.is_whole:
+            self._linger()
+        elif lent.last or self.is_over:
             self._close()
+        else:
+            self._be_ready()
 
     def break_off(self) -> None:
         """End the connection in the middle of an answer, so that nobody takes it for whole."""
@@ -350,7 +342,7 @@ class Front(asyncio.Protocol):
         if self._half_closed:
             # Whether the client still listens, nobody knows.
             answer = min(answer, HALF_CLOSED)
-        self._wait(answer * (_SHARE if self.state is _SENDING else 1.0))
+        self._wait(answer * (SHARE if self.state is _SENDING else 1.0))
 
     def wait_for_connection(self) -> None:
         """From now on the pool minds the time; what it takes beyond that would be a mistake of ours."""
@@ -364,6 +356,8 @@ class Front(asyncio.Protocol):
         if self.state is _CLOSED or (self.state is _READY and self._full):
             # What was written last is not taken.
             self.break_off()
+        elif self._lent is not None:
+            self._lent.late()
         elif exchange is None:
             # Nothing was asked, or the last answer is out.
             self._close()
@@ -371,7 +365,7 @@ class Front(asyncio.Protocol):
             exchange.give_up()
             self.break_off()
         elif self.state is _SENDING and not exchange.service_is_full:
-            self._blame(exchange, BodyTooSlow(f"nothing of the request's body came for {answer * _SHARE:.3g} s"))
+            self._blame(exchange, BodyTooSlow(f"nothing of the request's body came for {answer * SHARE:.3g} s"))
         else:
             exchange.fail(exchange.silent(f"no answer within {answer:g} s"))
 
@@ -386,7 +380,13 @@ class Front(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None:
             exchange.give_up()
+        self._give_up_lent(BodyBrokenOff("the proxy stops"))
         self.break_off()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client takes no more for now."""
+        return self._full
 
     @property
     def address(self) -> str:

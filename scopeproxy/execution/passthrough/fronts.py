@@ -11,6 +11,7 @@ from contextlib import suppress
 from scopeproxy.errors import CallerError
 from scopeproxy.execution.passthrough.front import IDLE, Front
 from scopeproxy.execution.passthrough.lane import Lane
+from scopeproxy.execution.passthrough.lent import Answering, Lent
 
 logger = logging.getLogger("scopeproxy.connections")
 
@@ -23,19 +24,20 @@ _SHARE_OF_PATIENCE = 0.1
 class Fronts:
     """The clients' connections at a door.  Call it for the protocol of a new one.
 
-    `lane`: what is in force now; `journey`: makes the server's end for a request that is lent; `idle`: seconds between
+    `lane`: what is in force now; `journey`: answers a request that is lent; `idle`: seconds between
     two requests; `now`: seconds, monotonic.
     """
 
     def __init__(
         self,
         lane: Callable[[], Lane],
-        journey: Callable[[], asyncio.Protocol],
+        journey: Answering,
         idle: float = IDLE,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lane, self.journey, self.idle, self.now = lane, journey, idle, now
         self._open: set[Front] = set()
+        self._lent: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -59,6 +61,12 @@ class Fronts:
         if not self._open:
             self._empty.set()
 
+    def lend(self, lent: Lent) -> None:
+        """Have the journey answer a request."""
+        task = lent.start(self.journey)
+        self._lent.add(task)
+        task.add_done_callback(self._lent.discard)
+
     def refused(self, front: Front, error: CallerError) -> None:
         """Tell the log of what was no request; nothing of it is repeated, since it may hold a token."""
         logger.warning("a request from %s is refused: %s", front.address, type(error).__name__)
@@ -75,6 +83,8 @@ class Fronts:
                 await self._empty.wait()
         for front in tuple(self._open):
             front.give_up()
+        if self._lent:
+            await asyncio.wait(self._lent, timeout=patience)
         if self._sweeping is not None:
             self._sweeping.cancel()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -14,10 +14,11 @@ from scopeproxy.execution.passthrough.back import Back
 from scopeproxy.execution.passthrough.front import Front
 from scopeproxy.execution.passthrough.fronts import Fronts
 from scopeproxy.execution.passthrough.lane import Lane, Passed
+from scopeproxy.execution.passthrough.lent import Lent
 from scopeproxy.execution.passthrough.pool import Pool, Unconnected
 from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.passthrough.ways import Ways
-from scopeproxy.model.messages import Reply, Unreached
+from scopeproxy.model.messages import Reply, Stream, Unreached
 from scopeproxy.model.topology import Address, Timeouts, Url
 
 BACK = Url("http", Address("127.0.0.1", 1), "/base")
@@ -109,27 +110,52 @@ class Sockets(Pool):
         return back
 
 
-class Journey(asyncio.Protocol):
-    """The server of the journey: it answers when the test says so."""
-
-    transport: Any
+class Never:
+    """The rest of an answer that never comes."""
 
     def __init__(self) -> None:
-        self.got, self.lost = b"", False
+        self.is_given_up = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
 
-    def data_received(self, data: bytes) -> None:
-        self.got += data
+    async def aclose(self) -> None:
+        self.is_given_up = True
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
 
-    def answers(self, data: bytes, returns: bool = True) -> None:
-        self.transport.write(data)
-        self.transport.returns = returns
-        self.transport.close()
+class Journey:
+    """A journey with a request that was lent: it takes the body as that comes, and answers when the test says so.
+
+    `got`: of the body; `failed`: why there is no more of it; `lost`: whether nobody waits for the answer any more.
+    """
+
+    def __init__(self, lent: Lent) -> None:
+        self.lent, self.got, self.failed, self.lost = lent, b"", "", False
+        self._reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            async for piece in self.lent.body.open():
+                self.got += piece
+        except ConnectionError as error:
+            self.failed = str(error)
+
+    async def answered(self) -> Reply:
+        try:
+            return await self._reply
+        except asyncio.CancelledError:
+            self.lost = True
+            raise
+
+    def answers(self, body: bytes = b"", rest: Stream | None = None) -> None:
+        if not self._reply.done():
+            self._reply.set_result(Reply("Paris", 200, (), body, rest))
+
+    def breaks(self) -> None:
+        if not self._reply.done():
+            self._reply.set_exception(ConnectionError())
 
 
 class Road:
@@ -153,9 +179,10 @@ class Road:
     def _enter(target: str) -> tuple[str, str] | None:
         return ("docs", target) if not target.startswith("/other") else None
 
-    def _journey(self) -> Journey:
-        self.journeys.append(Journey())
-        return self.journeys[-1]
+    async def _journey(self, lent: Lent) -> Reply:
+        journey = Journey(lent)
+        self.journeys.append(journey)
+        return await journey.answered()
 
     def connect(self) -> Socket:
         return Socket(self.fronts())
@@ -179,6 +206,11 @@ class Road:
         socket = await self.service()
         socket.protocol.data_received(data)  # type: ignore[attr-defined]
         return self.client.taken()
+
+    async def journey(self) -> Journey:
+        """The newest one."""
+        await self.settle()
+        return self.journeys[-1]
 
     async def settle(self) -> None:
         for _ in range(5):

@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 
 from scopeproxy.execution.passthrough.back import LINGER
-from scopeproxy.execution.passthrough.front import HALF_CLOSED, IDLE, SILENT
+from scopeproxy.execution.passthrough.front import IDLE, SILENT
+from scopeproxy.execution.passthrough.lent import HALF_CLOSED
 from scopeproxy.execution.passthrough.states import AtClient
+from tests.execution.passthrough.conftest import Never
 
 VIA = b"Via: 1.1 Paris (scopeproxy)\r\n"
 FROM = b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n" + VIA
@@ -147,47 +149,60 @@ async def test_wrong_chunks_end_the_call_and_no_byte_of_them_passes(road):
     assert road.client.out.startswith(b"HTTP/1.1 400 ")
 
 
-async def test_a_call_that_does_not_pass_is_lent_whole_and_the_connection_comes_back(road):
+OTHER = b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer"
+
+
+async def test_a_call_that_does_not_pass_is_lent_and_the_connection_comes_back(road):
     for number in range(1, 3):
-        road.asks(b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe")
+        road.asks(OTHER + b"he")
         road.asks(b"llo" + GET)
-        journey = road.journeys[-1]
-        assert journey.got.endswith(b"\r\n\r\nhello")
+        journey = await road.journey()
+        assert journey.got == b"hello"
         journey.answers(b"answer")
-        assert road.client.taken() == b"answer"
+        await road.settle()
+        assert road.client.taken() == ANSWER
         assert (await road.service()).taken().startswith(b"GET /base/x ")
         assert await road.answers(OK) == PASSED_ON
-        assert journey.lost
         assert len(road.journeys) == number
 
 
-async def test_a_lent_connection_that_is_not_returned_is_closed(road):
-    road.asks(b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
-    road.journeys[0].answers(b"last", returns=False)
-    assert road.client.closed
+async def test_a_lent_request_that_is_the_last_ends_the_connection(road):
+    road.asks(b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + GET)
+    (await road.journey()).answers(b"last")
     await road.settle()
+    assert b"\r\nConnection: close\r\n" in road.client.out
+    assert road.client.closed
     assert road.pool.made == []
 
 
-async def test_a_lent_connection_whose_request_is_not_whole_is_not_taken_back(road):
-    road.asks(b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe")
-    road.journeys[0].answers(b"early")
+async def test_a_lent_request_that_is_answered_before_it_is_whole_ends_the_connection(road):
+    road.asks(OTHER + b"he")
+    (await road.journey()).answers(b"early")
+    await road.settle()
+    assert road.client.out.endswith(b"\r\nConnection: close\r\n\r\nearly")
+    assert road.front.state is AtClient.LINGERING
+    road.asks(b"llo" + GET)
+    road.passes(LINGER)
     assert road.client.closed
+    assert road.pool.made == []
 
 
-@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])
+@pytest.mark.parametrize("begun", [False, True])
 async def test_wrong_chunks_end_a_request_that_was_lent(road, begun):
     road.asks(b"POST /other HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n")
-    (journey,) = road.journeys
+    journey = await road.journey()
     if begun:
-        journey.transport.write(begun)
+        journey.answers(rest=Never())
+        await road.settle()
     road.asks(b"wrong\r\n" + GET)
-    assert journey.got.endswith(b"\r\n\r\n2\r\nhe\r\n")
-    assert journey.lost
-    if b"200" in begun:
+    await road.settle()
+    assert (journey.got, journey.failed) == (b"he", "a line between the chunks is wrong")
+    if begun:
         assert road.client.aborted
     else:
-        assert road.client.out.startswith(begun + b"HTTP/1.1 400 ")
+        assert journey.lost
+        assert road.client.out.startswith(b"HTTP/1.1 400 ")
         assert road.client.ended
     await road.settle()
 
@@ -340,7 +355,9 @@ async def test_a_connection_ends_after_so_many_requests(road, last):
     if last == GET:
         assert b"\r\nConnection: close\r\n" in await road.answers(OK)
     else:
-        road.journeys[0].answers(b"last")
+        (await road.journey()).answers(b"last")
+        await road.settle()
+        assert b"\r\nConnection: close\r\n" in road.client.taken()
     assert road.client.closed
 
 
