@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hmac
 import json
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
+from scopeproxy.execution.sealing import Seal, derived
 from scopeproxy.execution.spool import Spool, Spooled
 from scopeproxy.model.identity import Identity, Token
 from scopeproxy.model.messages import Body, Held, Request
@@ -49,9 +46,8 @@ class Envelope:
 
     def __init__(self, key: bytes, spool: Spool) -> None:
         self._spool = spool
-        derived = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy journal v1").derive(key)
-        self._fernet = Fernet(urlsafe_b64encode(derived))
-        self._names_key = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy journal names v1").derive(key)
+        self._seal = Seal(key, b"scopeproxy journal v1")
+        self._names_key = derived(key, b"scopeproxy journal names v1")
 
     def marks(self, names: Iterable[str], owner: str) -> frozenset[str]:
         """What stands for ids and names: without the key nobody can try out what they are, for passwords are among
@@ -70,13 +66,13 @@ class Envelope:
         rest = [letter.scope, letter.own, letter.ids, token, letter.home, letter.entry, letter.hops, letter.source]
         came = [letter.host, letter.client, letter.scheme]
         caller = letter.caller and letter.caller.written()
-        return self._fernet.encrypt(json.dumps([write, site, said, rest, came, caller]).encode())
+        return self._seal.close(json.dumps([write, site, said, rest, came, caller]).encode())
 
     def open(self, write: str, site: str, sealed: bytes) -> Letter | None:
         """What was sealed; None when it was with another key, or for another row."""
         try:
-            for_write, for_site, said, rest, came, *more = json.loads(self._fernet.decrypt(sealed))
-        except (InvalidToken, ValueError):
+            for_write, for_site, said, rest, came, *more = json.loads(self._seal.open(sealed))
+        except ValueError:
             return None
         if (for_write, for_site) != (write, site):
             return None
@@ -92,13 +88,13 @@ class Envelope:
 
     def seal_login(self, owner: str, token: Token, home: str) -> bytes:
         """A login, bound to its owner."""
-        return self._fernet.encrypt(json.dumps([owner, token.value, home]).encode())
+        return self._seal.close(json.dumps([owner, token.value, home]).encode())
 
     def open_login(self, owner: str, sealed: bytes) -> tuple[Token, str] | None:
         """The token of a login, and who issued it."""
         try:
-            whose, token, home = json.loads(self._fernet.decrypt(sealed))
-        except (InvalidToken, ValueError):
+            whose, token, home = json.loads(self._seal.open(sealed))
+        except ValueError:
             return None
         return (Token(token), home) if whose == owner else None
 

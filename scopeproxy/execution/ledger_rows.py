@@ -6,17 +6,14 @@ Tokens are on disk only sealed, by a key derived from the site's.
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from scopeproxy.execution.sealing import Seal
 from scopeproxy.model.identity import FailedLogin, Identity, Login, SiteToken, Token
 
 # Rows to a transaction of a purge, so that no other worker waits long.
@@ -108,21 +105,20 @@ class Safe:
     """Seals what a site issued by a key derived from our site's, and opens it again."""
 
     def __init__(self, key: bytes) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"scopeproxy ledger v1").derive(key)
-        self._fernet = Fernet(urlsafe_b64encode(derived))
+        self._seal = Seal(key, b"scopeproxy ledger v1")
         # By the sealed bytes, which are read from the database each time: it cannot outlive a revocation.
         self.open = lru_cache(OPENED)(self._open)
 
     def seal(self, login: str, entry: SiteToken) -> bytes:
         """The token and whom it speaks for, bound to its login and site: moved to another row it does not open."""
         said = [login, entry.site, entry.token.value, entry.identity.written(), entry.account]
-        return self._fernet.encrypt(json.dumps(said).encode())
+        return self._seal.close(json.dumps(said).encode())
 
     def _open(self, login: str, site: str, sealed: bytes) -> SiteToken | None:
         """What was sealed; None when it was with another key, or for another row."""
         try:
-            for_login, for_site, token, identity, *account = json.loads(self._fernet.decrypt(sealed))
-        except (InvalidToken, ValueError):
+            for_login, for_site, token, identity, *account = json.loads(self._seal.open(sealed))
+        except ValueError:
             return None
         if (for_login, for_site) != (login, site):
             return None

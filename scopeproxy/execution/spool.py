@@ -20,17 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from scopeproxy.errors import NotYet, SiteFailure
+from scopeproxy.execution.sealing import Damaged, Pieces, derived
 from scopeproxy.model.messages import Body, Request, with_header, without
 
-# Bytes of a piece before it is sealed, and what sealing adds; a file begins with its salt.
+# Bytes of a piece before it is sealed; a file begins with its salt.
 PIECE = 512 * 1024
-_TAG, _SALT = 16, 16
+_SALT = 16
 
 # Bytes that a body whose length nobody told is given room for at a time.
 _STEP = 32 * PIECE
@@ -65,7 +61,7 @@ class Spooled:
         for number in range(max(1, -(-self.length // PIECE))):
             try:
                 piece = await asyncio.to_thread(self._piece, number)
-            except (OSError, InvalidTag) as error:
+            except (OSError, Damaged) as error:
                 self.damaged = f"{self.path} cannot be read: {_why(error)}"
                 raise ConnectionError(self.damaged) from error
             if piece:
@@ -83,10 +79,10 @@ class Spooled:
     def _piece(self, number: int) -> bytes:
         size = min(PIECE, self.length - number * PIECE)
         with self.path.open("rb") as file:
-            cipher = _cipher(self._key, file.read(_SALT), self.name)
-            file.seek(_SALT + number * (PIECE + _TAG))
-            sealed = file.read(size + _TAG)
-        return cipher.decrypt(_nonce(number, (number + 1) * PIECE >= self.length), sealed, None)
+            pieces = _pieces(self._key, file.read(_SALT), self.name)
+            file.seek(_SALT + number * (PIECE + Pieces.ADDED))
+            sealed = file.read(size + Pieces.ADDED)
+        return pieces.open(sealed, number, (number + 1) * PIECE >= self.length)
 
 
 def resent(request: Request, body: Spooled) -> Request:
@@ -102,7 +98,7 @@ class Spool:
     def __init__(self, directory: str | None, key: bytes) -> None:
         self._directory = None if directory is None else Path(directory)
         self._key = key
-        self._ours = HKDF(SHA256(), 8, salt=None, info=b"scopeproxy spool names v1").derive(key).hex() + "-"
+        self._ours = derived(key, b"scopeproxy spool names v1")[:8].hex() + "-"
 
     def body(self, name: str, length: int) -> Spooled:
         """What was taken under a name, whether its file is there or not."""
@@ -249,12 +245,12 @@ class _Filling:
     def __init__(self, descriptor: int, key: bytes, name: str, room: Callable[[int], None]) -> None:
         self._descriptor, self._room = descriptor, room
         self._salt = secrets.token_bytes(_SALT)
-        self._cipher = _cipher(key, self._salt, name)
+        self._pieces = _pieces(key, self._salt, name)
         self._number, self._end, self.length = 0, 0, 0
         self._turn, self._is_closed = Lock(), False
 
     def add(self, piece: bytes, last: bool) -> None:
-        sealed = self._cipher.encrypt(_nonce(self._number, last), piece, None)
+        sealed = self._pieces.close(piece, self._number, last)
         with self._turn:
             if self._is_closed:
                 return
@@ -281,15 +277,11 @@ class _Filling:
 
 
 def _sealed_size(length: int) -> int:
-    return _SALT + length + _TAG * max(1, -(-length // PIECE))
+    return _SALT + length + Pieces.ADDED * max(1, -(-length // PIECE))
 
 
-def _cipher(key: bytes, salt: bytes, name: str) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt=salt, info=b"scopeproxy spool v1 " + name.encode()).derive(key))
-
-
-def _nonce(number: int, last: bool) -> bytes:
-    return number.to_bytes(11, "big") + bytes([last])
+def _pieces(key: bytes, salt: bytes, name: str) -> Pieces:
+    return Pieces(key, b"scopeproxy spool v1 " + name.encode(), salt)
 
 
 def _locked(path: Path) -> int | None:
@@ -315,4 +307,4 @@ def _sync(directory: Path) -> None:
 
 
 def _why(error: Exception) -> str:
-    return "it is not what was written there" if isinstance(error, InvalidTag) else str(error.__class__.__name__)
+    return str(error) if isinstance(error, Damaged) else error.__class__.__name__
