@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
-from aiohttp import web
 from prometheus_client import generate_latest
 
 from scopeproxy.edges.app import App
 from scopeproxy.edges.connections import cannot_listen
+from scopeproxy.edges.lanes import of_pages
 from scopeproxy.edges.waiting import row_of
 from scopeproxy.edges.wellknown import sites_table
 from scopeproxy.errors import ConfigurationError
+from scopeproxy.execution.passthrough.fronts import Fronts
+from scopeproxy.execution.passthrough.lent import Lent
+from scopeproxy.model.messages import Reply, json_reply
 from scopeproxy.model.topology import Address, Site
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -28,6 +32,7 @@ _PAGES = {
     "/v1/calls/<id>": "one of them",
     "/v1/journal": "the writes that sites have yet to do; `scopeproxy journal` looks after them",
 }
+_CALL = "/v1/calls/"
 
 
 class Admin:
@@ -35,42 +40,49 @@ class Admin:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._runner: web.AppRunner | None = None
+        self._socket: asyncio.Server | None = None
+        lane = of_pages(app.house, app.lasting)
+        self._fronts = Fronts(lambda: lane, self._answer)
+        self._pages: dict[str, Callable[[str], Awaitable[Reply]]] = {
+            "/": self._index,
+            "/healthz": self._alive,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+            "/v1/sites": self._sites,
+            "/v1/calls": self._calls,
+            "/v1/journal": self._journal,
+        }
 
     async def start(self, address: Address) -> None:
         """Listen.  Raises ConfigurationError."""
-        pages = web.Application()
-        pages.add_routes(
-            [
-                web.get("/", self._index),
-                web.get("/healthz", self._alive),
-                web.get("/readyz", self._ready),
-                web.get("/metrics", self._metrics),
-                web.get("/v1/sites", self._sites),
-                web.get("/v1/calls", self._calls),
-                web.get("/v1/calls/{id}", self._call),
-                web.get("/v1/journal", self._journal),
-            ]
-        )
-        self._runner = web.AppRunner(pages, access_log=None)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, address.host, address.port).start()
+            self._socket = await asyncio.get_running_loop().create_server(self._fronts, *address)
         except OSError as error:
             raise ConfigurationError([f"proxy.admin: {cannot_listen(address, error)}"]) from error
 
     async def stop(self) -> None:
-        """Close."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Close; who is being answered has a little time to take that."""
+        if self._socket is not None:
+            self._socket.close()
+            self._fronts.pre_shutdown()
+            await self._fronts.shutdown(_PATIENCE)
 
-    async def _index(self, _: web.Request) -> web.Response:
-        return web.json_response({"site": self._app.house.here.name, "pages": _PAGES})
+    async def _answer(self, lent: Lent) -> Reply:
+        path, _, query = lent.target.partition("?")
+        page = self._pages.get(path)
+        if page is None and not path.startswith(_CALL):
+            return _error(404, "there is no such page: / lists them")
+        if lent.method not in ("GET", "HEAD"):
+            return _error(405, "the pages can only be read", ("Allow", "GET, HEAD"))
+        return await (self._call(unquote(path.removeprefix(_CALL))) if page is None else page(query))
 
-    async def _alive(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "alive", "site": self._app.house.here.name})
+    async def _index(self, _: str) -> Reply:
+        return _told({"site": self._app.house.here.name, "pages": _PAGES})
 
-    async def _ready(self, _: web.Request) -> web.Response:
+    async def _alive(self, _: str) -> Reply:
+        return _told({"status": "alive", "site": self._app.house.here.name})
+
+    async def _ready(self, _: str) -> Reply:
         house = self._app.house
         services = await _own_services(house.here)
         ready = all(services.values())
@@ -79,36 +91,42 @@ class Admin:
             "services": {name: "accepts" if accepts else "refuses" for name, accepts in services.items()},
             "peers": {site: house.health.state(site) for site in house.health.peers},
         }
-        return web.json_response(told, status=200 if ready else 503)
+        return _told(told, 200 if ready else 503)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    async def _metrics(self, _: str) -> Reply:
         metrics, health = self._app.lasting.metrics, self._app.house.health
         for site in health.peers:
             metrics.sites_down.labels(site).set(health.believed_down(site))
         passed = self._app.house.pool.counts()
         for state, count in self._app.house.forwarder.pool().items():
             metrics.pooled_connections.labels(state).set(count + passed[state])
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": _TEXT})
+        return Reply("", 200, (("Content-Type", _TEXT),), generate_latest(metrics.registry))
 
-    async def _sites(self, _: web.Request) -> web.Response:
+    async def _sites(self, _: str) -> Reply:
         house = self._app.house
-        return web.json_response({"sites": sites_table(house.topology, house.here.name, house.health)})
+        return _told({"sites": sites_table(house.topology, house.here.name, house.health)})
 
-    async def _calls(self, request: web.Request) -> web.Response:
-        count = request.query.get("limit", "50")
+    async def _calls(self, query: str) -> Reply:
+        count = parse_qs(query, keep_blank_values=True).get("limit", ["50"])[0]
         if not (count.isascii() and count.isdigit() and len(count) < 10):
-            return web.json_response({"error": f"limit must be a number, not {count[:20]!r}"}, status=400)
-        return web.json_response({"calls": [asdict(record) for record in self._app.lasting.records.last(int(count))]})
+            return _error(400, f"limit must be a number, not {count[:20]!r}")
+        return _told({"calls": [asdict(record) for record in self._app.lasting.records.last(int(count))]})
 
-    async def _call(self, request: web.Request) -> web.Response:
-        record = self._app.lasting.records.get(request.match_info["id"])
-        if record is None:
-            return web.json_response({"error": "no such call of this id is remembered"}, status=404)
-        return web.json_response(asdict(record))
+    async def _call(self, id_: str) -> Reply:
+        record = self._app.lasting.records.get(id_)
+        return _error(404, "no such call of this id is remembered") if record is None else _told(asdict(record))
 
-    async def _journal(self, _: web.Request) -> web.Response:
+    async def _journal(self, _: str) -> Reply:
         entries = await self._app.lasting.journal.told()
-        return web.json_response({"entries": [row_of(one) for one in entries]})
+        return _told({"entries": [row_of(one) for one in entries]})
+
+
+def _told(document: Mapping[str, Any], status: int = 200) -> Reply:
+    return json_reply("", status, document)
+
+
+def _error(status: int, message: str, *headers: tuple[str, str]) -> Reply:
+    return json_reply("", status, {"error": message}, headers)
 
 
 async def _own_services(site: Site) -> Mapping[str, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import aiohttp
@@ -115,6 +116,31 @@ async def test_the_sites_are_told(operator):
 async def test_the_first_page_lists_the_others(operator):
     _, told = await operator.look("/")
     assert {"/healthz", "/readyz", "/metrics", "/v1/calls"} <= set(told["pages"])
+
+
+async def test_what_is_no_page_is_told_and_nothing_can_be_written(operator):
+    for page in ("/other", "/v1", "/v1/calls/", "/healthz/"):
+        assert (await operator.look(page))[0] == 404
+    for page in ("/", "/v1/calls/x"):
+        assert (await operator.look(page, "PUT")) == (405, {"error": "the pages can only be read"})
+    status, text = await operator.look("/metrics", "HEAD")
+    assert (status, text) == (200, "")
+
+
+async def test_nothing_passes_at_the_admin_address(stage, sites):
+    admin, address = Admin(sites), stage.port()
+    await admin.start(address)
+    reader, writer = await asyncio.open_connection(*address)
+    for request in (b"GET /things HTTP/1.1\r\nHost: h\r\n\r\n", SCOPED):
+        writer.write(request)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
+        await reader.readuntil(b"}")
+    writer.write(b"GET /x HTTP/1.1\nHost: h\n\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+    await admin.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
 
 
 async def test_a_port_that_is_taken_is_told(stage, sites):
