@@ -55,6 +55,8 @@ class _Listening:
     async def stop(self) -> None:
         """Take no more connections."""
         loop = asyncio.get_running_loop()
+        # For who was connected by the kernel before now.
+        await asyncio.sleep(0)
         if isinstance(loop, asyncio.SelectorEventLoop):
             # It drops on the floor, unclosed, what it has accepted and not yet set up when its server is closed.
             for socket in self.socket.sockets:

@@ -27,6 +27,11 @@ logger = logging.getLogger("scopeproxy")
 # Seconds between two looks at the topology file.
 _LOOK_EVERY = 1.0
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+# What SCOPEPROXY_LOOP may say.
+_LOOPS = ("asyncio", "uvloop")
+
 # Seconds that a thread which merges large lists may go on while the loop waits for the interpreter: a call that comes
 # meanwhile has to wait for it several times.
 _SWITCH = 0.0005
@@ -55,29 +60,37 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _raise_limit_of_files()
     seen = _stamp(path)
-    topology = load(path)
-    if workers == 1:
-        return _work(topology, site, path, seen, ALONE)
-    return run_workers(topology, site, workers, lambda worker: _work(topology, site, path, seen, worker))
+    topology, loop = load(path), loop_factory()
+
+    def work(worker: Worker) -> int:
+        return _work(topology, site, path, seen, worker, loop)
+
+    return work(ALONE) if workers == 1 else run_workers(topology, site, workers, work)
 
 
-def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker) -> int:
+def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker, loop: LoopFactory | None) -> int:
     sys.setswitchinterval(_SWITCH)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(_serve(App(topology, site, several=worker.of > 1), path, seen, worker))
     return 0
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where the environment asks for it (SCOPEPROXY_LOOP=uvloop); None: Python's own.
+def loop_factory() -> LoopFactory | None:
+    """uvloop's, where that is installed; None: Python's own.
 
-    Not the default: beside aiohttp's client it has refused new connections by a number that "is used by transport".
+    SCOPEPROXY_LOOP in the environment, asyncio or uvloop, decides otherwise.  Raises ConfigurationError for any other
+    word, and for uvloop where it is not installed.
     """
-    if os.environ.get("SCOPEPROXY_LOOP") != "uvloop":
+    wanted = os.environ.get("SCOPEPROXY_LOOP") or None
+    if wanted not in (None, *_LOOPS):
+        raise ConfigurationError([f"SCOPEPROXY_LOOP: {wanted!r} is no event loop: choose {' or '.join(_LOOPS)}"])
+    if wanted == "asyncio":
         return None
     try:
-        factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+        factory: LoopFactory = import_module("uvloop").new_event_loop
     except ImportError as error:
+        if wanted is None:
+            return None
         raise ConfigurationError(["SCOPEPROXY_LOOP: uvloop is not installed: pip install scopeproxy[fast]"]) from error
     return factory
 
@@ -95,7 +108,8 @@ async def _serve(app: App, path: Path, seen: _Stamp, worker: Worker) -> None:
         address = app.house.here.proxy.admin
         if address is not None:
             await admin.start(worker.admin(address))
-        logger.info("serving %s on %s", app.house.here.name, ", ".join(map(str, app.house.doors)))
+        where = ", ".join(map(str, app.house.doors))
+        logger.info("serving %s on %s (by %s)", app.house.here.name, where, type(loop).__module__.partition(".")[0])
         await stop.wait()
         logger.info("stopping: calls under way are seen through")
     finally:

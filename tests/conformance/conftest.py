@@ -20,6 +20,7 @@ from scopeproxy.model.topology import Address
 from tests.conformance.backend import PATIENCE, Back
 from tests.conformance.client import Client
 from tests.conformance.table import HERE, PATHS, PLAIN, THERE
+from tests.loops import LOOPS
 
 _HOST = re.compile(rb"^Host: h(?::\d+)?\r\n", re.MULTILINE)
 
@@ -59,8 +60,8 @@ def reserved() -> tuple[socket.socket, Address]:
     return taken, Address("127.0.0.1", taken.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@pytest.fixture(scope="session", params=LOOPS)
+def sites(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("conformance")
     with ExitStack() as stack:
         backs, fronts, rows = {}, {}, {}
@@ -73,7 +74,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             rows[name] = {"services": services, "proxy": proxy}
         file = folder / "sites.yaml"
         file.write_text(yaml.safe_dump({"sites": rows, "services": {"docs": {"fault": "plain"}}}))
-        loop = asyncio.new_event_loop()
+        loop = LOOPS[request.param]()
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         topology = load(file)

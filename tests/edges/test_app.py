@@ -7,6 +7,7 @@ import json
 import logging
 import ssl
 import subprocess
+from contextlib import suppress
 
 import pytest
 import yaml
@@ -95,7 +96,9 @@ async def test_calls_under_way_are_answered_before_the_proxy_stops(stage):
     await begun.wait()
     stopping = asyncio.create_task(app.stop())
     late = await stage.wire(app)
-    assert await late.rest() == b""
+    # Reset, where the kernel had connected it and the loop did not have a look yet.
+    with suppress(ConnectionResetError):
+        assert await late.rest() == b""
     with pytest.raises(ConnectionRefusedError):
         await stage.wire(app)
     go_on.set()

@@ -3,81 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from scopeproxy.edges import serve
 from scopeproxy.edges.config import load
 from scopeproxy.errors import ConfigurationError
+from tests.edges.served import GET, front, refusal, rewrite, serving
 
-GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
-PATIENCE = 30
 MIB = 1 << 20
-
-
-class Served:
-    """A running `scopeproxy serve`."""
-
-    def __init__(self, process):
-        self.process, self.lines = process, []
-
-    async def said(self, text):
-        """The next line of the log that holds the text; everything before it was JSON as well."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                line = json.loads(await self.process.stderr.readline() or '{"end": "of the log"}')
-                self.lines.append(line)
-                if text in json.dumps(line):
-                    return line
-                assert "end" not in line, self.lines
-
-    async def ended(self, number=None):
-        if number is not None:
-            self.process.send_signal(number)
-        async with asyncio.timeout(PATIENCE):
-            rest = await self.process.stderr.read()
-            return await self.process.wait(), rest.decode()
-
-
-@asynccontextmanager
-async def serving(path, *more, site="Paris", workers=1):
-    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", site, *more]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
-    served = Served(process)
-    try:
-        for _ in range(workers):
-            await served.said("serving Paris on")
-        yield served
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-async def refusal(path, *more, site="Paris"):
-    """Exit code and stderr of a serve that must not begin."""
-    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", site, *more]
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-    _, text = await asyncio.wait_for(process.communicate(), PATIENCE)
-    return process.returncode, text.decode()
-
-
-def front(path, service="docs"):
-    return load(path).sites["Paris"].services[service].socket
-
-
-def rewrite(path: Path, change):
-    document = yaml.safe_load(path.read_text())
-    change(document)
-    path.write_text(yaml.safe_dump(document))
 
 
 @pytest.fixture
@@ -259,16 +195,51 @@ async def test_much_data_for_three_sites_at_once_leaves_the_memory_as_it_was(sta
         assert memory(served, "VmHWM") - before < 48 * MIB
 
 
-def test_uvloop_is_used_where_it_is_asked_for(monkeypatch):
-    assert serve.loop_factory() is None
-    monkeypatch.setenv("SCOPEPROXY_LOOP", "uvloop")
-    loop = serve.loop_factory()()
-    assert type(loop).__module__.startswith("uvloop")
-    loop.close()
+# ---- the event loop
 
+
+@pytest.mark.parametrize(
+    ("wanted", "module"), [(None, "uvloop"), ("", "uvloop"), ("uvloop", "uvloop"), ("asyncio", None)]
+)
+def test_uvloop_is_used_where_it_is_installed_unless_told_otherwise(monkeypatch, wanted, module):
+    want(monkeypatch, wanted)
+    factory = serve.loop_factory()
+    assert (factory is None) is (module is None)
+    if factory is not None:
+        loop = factory()
+        assert type(loop).__module__.startswith(module)
+        loop.close()
+
+
+def test_without_uvloop_pythons_own_loop_is_used(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
     monkeypatch.setattr(serve, "import_module", missing)
+    for wanted in (None, "asyncio"):
+        want(monkeypatch, wanted)
+        assert serve.loop_factory() is None
+    want(monkeypatch, "uvloop")
     with pytest.raises(ConfigurationError, match="uvloop is not installed"):
         serve.loop_factory()
+
+
+def want(monkeypatch, loop):
+    monkeypatch.delenv("SCOPEPROXY_LOOP", raising=False)
+    if loop is not None:
+        monkeypatch.setenv("SCOPEPROXY_LOOP", loop)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_an_unknown_loop_is_told_before_anything_is_opened(path, monkeypatch, workers):
+    want(monkeypatch, "trio")
+    code, told = await refusal(path, "--workers", workers)
+    assert (code, told) == (2, "SCOPEPROXY_LOOP: 'trio' is no event loop: choose asyncio or uvloop\n")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+async def test_the_log_tells_by_which_loop_a_site_is_served(path, monkeypatch, loop):
+    want(monkeypatch, loop)
+    async with serving(path) as served:
+        assert served.lines[-1]["message"].endswith(f" (by {loop})")
+        assert (await served.ended(signal.SIGTERM))[0] == 0

@@ -20,6 +20,10 @@ logger = logging.getLogger("scopeproxy.connections")
 _SLOWEST, _FASTEST = 1.0, 0.02
 _SHARE_OF_PATIENCE = 0.1
 
+# Seconds for requests that were on their way when the proxy began to stop: a client that waits for its next request may
+# have sent it, and would see its connection reset.
+_LAST_CALL = 0.25
+
 
 class Fronts:
     """The clients' connections at a door.  Call it for the protocol of a new one.
@@ -39,6 +43,7 @@ class Fronts:
         self._open: set[Front] = set()
         self._lent: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
+        self._is_stopping = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -52,6 +57,8 @@ class Fronts:
         """Note a new connection."""
         self._open.add(front)
         self._empty.clear()
+        # It may have been accepted just before the door was closed.
+        front.is_stopping = self._is_stopping
         if self._sweeping is None:
             self._sweep()
 
@@ -72,21 +79,31 @@ class Fronts:
         logger.warning("a request from %s is refused: %s", front.address, type(error).__name__)
 
     def pre_shutdown(self) -> None:
-        """Close what is idle; what was begun is seen through."""
-        for front in tuple(self._open):
-            front.stop()
+        """Let the next answer of each connection be its last; what was begun is seen through."""
+        self._is_stopping = True
+        for front in self._open:
+            front.is_stopping = True
 
     async def shutdown(self, patience: float) -> None:
-        """Wait so long for what was begun, then break it off."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._empty.wait()
+        """Close what is idle, once what was on its way is here; wait so long for what was begun, then break it off."""
+        last_call = min(_LAST_CALL, patience)
+        if not await self._end_within(last_call):
+            for front in tuple(self._open):
+                front.stop()
+            await self._end_within(patience - last_call)
         for front in tuple(self._open):
             front.give_up()
         if self._lent:
             await asyncio.wait(self._lent, timeout=patience)
         if self._sweeping is not None:
             self._sweeping.cancel()
+
+    async def _end_within(self, seconds: float) -> bool:
+        """Whether all connections end within so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        return not self._open
 
     def _sweep(self) -> None:
         now, lane = self.now(), self.lane()

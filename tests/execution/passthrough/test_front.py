@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -334,9 +335,12 @@ async def test_when_it_stops_the_idle_go_and_the_others_are_seen_through(road):
     road.asks(GET)
     await road.service()
     road.fronts.pre_shutdown()
-    assert idle.closed
+    ending = asyncio.create_task(road.fronts.shutdown(20))
     assert b"\r\nConnection: close\r\n" in await road.answers(OK)
     assert road.client.closed
+    await ending
+    assert idle.closed
+    assert not idle.aborted
 
 
 async def test_who_wants_no_more_than_this_answer_is_told_and_closed(road):

@@ -42,6 +42,23 @@ async def test_shutting_down_waits_for_what_was_begun(road):
     assert not road.client.aborted
 
 
+async def test_what_was_on_its_way_when_it_began_to_stop_is_answered(road):
+    road.fronts.pre_shutdown()
+    ending = asyncio.create_task(road.fronts.shutdown(20))
+    road.asks(GET)
+    await road.service()
+    assert b"\r\nConnection: close\r\n" in await road.answers(b"HTTP/1.1 204 x\r\n\r\n")
+    await ending
+
+
+async def test_who_was_accepted_just_before_it_stopped_keeps_nobody_waiting(road):
+    road.fronts.pre_shutdown()
+    late = road.connect()
+    await road.fronts.shutdown(20)
+    assert late.closed
+    assert not late.aborted
+
+
 async def test_shutting_down_ends_what_takes_too_long(road):
     road.asks(GET)
     service = await road.service()

@@ -1,0 +1,77 @@
+"""`scopeproxy serve` as a process: started on an event loop of choice, heard, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import yaml
+
+from scopeproxy.edges.config import load
+
+GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+PATIENCE = 30
+
+
+class Served:
+    """A running `scopeproxy serve`."""
+
+    def __init__(self, process):
+        self.process, self.lines = process, []
+
+    async def said(self, text):
+        """The next line of the log that holds the text; everything before it was JSON as well."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                line = json.loads(await self.process.stderr.readline() or '{"end": "of the log"}')
+                self.lines.append(line)
+                if text in json.dumps(line):
+                    return line
+                assert "end" not in line, self.lines
+
+    async def ended(self, number=None):
+        if number is not None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(PATIENCE):
+            rest = await self.process.stderr.read()
+            return await self.process.wait(), rest.decode()
+
+
+@asynccontextmanager
+async def serving(path, *more, site="Paris", workers=1, loop=None):
+    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", site, *more]
+    environment = os.environ | ({} if loop is None else {"SCOPEPROXY_LOOP": loop})
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    served = Served(process)
+    try:
+        for _ in range(workers):
+            await served.said("serving Paris on")
+        yield served
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def refusal(path, *more, site="Paris"):
+    """Exit code and stderr of a serve that must not begin."""
+    command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", site, *more]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, text = await asyncio.wait_for(process.communicate(), PATIENCE)
+    return process.returncode, text.decode()
+
+
+def front(path, service="docs"):
+    return load(path).sites["Paris"].services[service].socket
+
+
+def rewrite(path: Path, change):
+    document = yaml.safe_load(path.read_text())
+    change(document)
+    path.write_text(yaml.safe_dump(document))
