@@ -63,12 +63,17 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
     topology, loop = load(path), loop_factory()
 
     def work(worker: Worker) -> int:
-        return _work(topology, site, path, seen, worker, loop)
+        # What cannot be served by now was refused by the other workers, which stay with what it was.
+        with suppress(ConfigurationError):
+            if worker.again:
+                now = _stamp(path)
+                return _work(load(path), now, site, path, worker, loop)
+        return _work(topology, seen, site, path, worker, loop)
 
     return work(ALONE) if workers == 1 else run_workers(topology, site, workers, work)
 
 
-def _work(topology: Topology, site: str, path: Path, seen: _Stamp, worker: Worker, loop: LoopFactory | None) -> int:
+def _work(topology: Topology, seen: _Stamp, site: str, path: Path, worker: Worker, loop: LoopFactory | None) -> int:
     sys.setswitchinterval(_SWITCH)
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(_serve(App(topology, site, several=worker.of > 1), path, seen, worker))

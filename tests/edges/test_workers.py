@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,12 +88,61 @@ async def test_all_workers_read_the_topology_again_at_sighup(served, path):
         await said(served, "was read again")
 
 
-async def test_a_worker_that_ends_by_itself_is_told_and_ends_all(served):
-    workers = children(served)
-    os.kill(workers[1], signal.SIGKILL)
-    assert f"worker {workers[1]} ended by itself with -9" in (await said(served, "by itself"))["message"]
+async def test_another_worker_takes_the_place_of_one_that_ends_by_itself(stage, served, path):
+    before = children(served)
+    wires = [await stage.wire(front(path)) for _ in range(30)]
+    os.kill(before[1], signal.SIGKILL)
+    assert f"worker {before[1]} ended by itself with -9" in (await said(served, "by itself"))["message"]
+    await said(served, "serving Paris")
+    after = children(served)
+    assert len(after) == 3
+    assert set(before) - set(after) == {before[1]}
+    # The others have gone on with their connections, and all take new ones.
+    answers = [await answer_of(wire) for wire in wires]
+    assert answers.count(b"") < 30
+    assert all(answer.endswith(b"hi") for answer in answers if answer)
+    assert all([(await (await stage.wire(front(path))).ask(GET)).endswith(b"hi") for _ in range(30)])
+    served.terminate()
+    assert await ended(served) == 0
+
+
+async def answer_of(wire):
+    """Empty where the connection was its worker's that ended."""
+    with suppress(ConnectionError, asyncio.IncompleteReadError):
+        return await wire.ask(GET)
+    return b""
+
+
+async def test_a_worker_that_takes_a_place_serves_by_the_file_as_it_is_now(stage, served, path):
+    address = stage.port()
+    document = yaml.safe_load(path.read_text())
+    document["sites"]["Paris"]["services"]["docs"]["front"] = f"http://{address}"
+    path.write_text(yaml.safe_dump(document))
+    for _ in range(3):
+        await said(served, "was read again")
+    os.kill(children(served)[0], signal.SIGKILL)
+    assert str(address) in (await said(served, "serving Paris"))["message"]
+
+
+async def test_a_worker_takes_a_place_while_the_file_is_wrong(served, path):
+    document = yaml.safe_load(path.read_text())
+    del document["sites"]["Paris"]
+    path.write_text(yaml.safe_dump(document))
+    for _ in range(3):
+        await said(served, "stays in force")
+    os.kill(children(served)[0], signal.SIGKILL)
+    await said(served, "serving Paris")
+    await said(served, "stays in force")
+
+
+async def test_workers_that_end_again_and_again_end_all(served):
+    for _ in range(5):
+        os.kill(children(served)[0], signal.SIGKILL)
+        await said(served, "takes its place")
+        await said(served, "serving Paris")
+    os.kill(children(served)[0], signal.SIGKILL)
+    await said(served, "the others are stopped")
     assert await ended(served) == 1
-    assert not [worker for worker in workers if runs(worker)]
 
 
 async def test_workers_end_with_a_parent_that_was_killed(served):
