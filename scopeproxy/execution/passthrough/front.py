@@ -91,7 +91,7 @@ class Front(asyncio.Protocol):
         if self._half_closed and self._exchange is not None and self._exchange.may_be_given_up:
             self.wait_for_service()
         if self._half_closed and lent is not None:
-            lent.is_half_closed = True
+            lent.is_doubted = True
             lent.mind_time()
         return self._half_closed
 

@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Callable
 from scopeproxy.errors import BodyBrokenOff
 from scopeproxy.execution.bodies import Once
 
+# What a piece costs beside its bytes: a client may send them one by one.
+_PIECE = 64
+
 
 class Incoming(Once):
     """A body as the client sends it.
 
     `ask`: called whenever its reader has taken all that came, and waits for more; `failure`: what went wrong with it,
-    which is no site's fault; `held`: bytes that came and were not taken yet.
+    which is no site's fault; `held`: bytes of memory that are taken by what came and was not asked for yet.
     """
 
     def __init__(self, length: int | None, ask: Callable[[], None]) -> None:
@@ -32,8 +35,10 @@ class Incoming(Once):
 
     def take(self, pieces: list[bytes], whole: bool) -> None:
         """More of it has come.  `whole`: and that was all."""
-        self._came += pieces
-        self.held += sum(map(len, pieces))
+        if pieces:
+            piece = b"".join(pieces)
+            self._came.append(piece)
+            self.held += len(piece) + _PIECE
         self._is_whole = whole
         if pieces or whole:
             self._go_on()

@@ -44,12 +44,12 @@ class Lent:
     """A request of a front's client.
 
     `address`: the client's; `begun`: whether the head of the answer is out; `last`: whether the connection ends with
-    the answer; `is_half_closed`: whether the client sends no more.
+    the answer; `is_doubted`: whether the client closed its half and may have left, which is told by what it is sent.
     """
 
     __slots__ = (
         "_expects", "_follower", "_front", "_head", "_is_over", "_lane", "_minor", "_room", "_task", "address", "begun",
-        "body", "is_half_closed", "last", "method", "target",
+        "body", "is_doubted", "last", "method", "target",
     )  # fmt: skip
 
     def __init__(self, front: Front, lane: Lane, came: Entry) -> None:
@@ -59,7 +59,7 @@ class Lent:
         self._minor = int(head.minor)
         # RFC 9112, section 9.3.
         self.last = said.closes or not (self._minor or b"keep-alive" in options_of(head.fields.lines))
-        self.begun = self.is_half_closed = self._expects = self._is_over = False
+        self.begun = self.is_doubted = self._expects = self._is_over = False
         self._follower = follower(said.framing)
         self.body: Body = NOTHING
         if said.framing:
@@ -157,7 +157,7 @@ class Lent:
     @property
     def _may_have_left(self) -> bool:
         """Whether nobody knows if the client still listens, and nothing is lost if it does not."""
-        return self.is_half_closed and self.method in SAFE and not self.begun
+        return self.is_doubted and self.method in SAFE
 
     # ---- towards the client
 
@@ -190,6 +190,9 @@ class Lent:
 
     async def _send(self, data: bytes) -> None:
         self._front.write(data)
+        if self.is_doubted:
+            self.is_doubted = False
+            self.mind_time()
         if self._front.is_full:
             self._room = asyncio.get_running_loop().create_future()
             await self._room

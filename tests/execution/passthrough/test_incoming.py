@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -21,7 +22,6 @@ async def test_what_has_come_is_given_and_more_is_asked_for():
 
     body = Incoming(None, ask)
     body.take([b"a", b"b"], False)
-    assert body.held == 2
     assert [piece async for piece in body.open()] == [b"ab", b"more"]
     assert asked == [0, 0]
 
@@ -51,3 +51,10 @@ async def test_whoever_goes_away_while_it_waits_is_not_waited_for():
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     assert not body.is_waited_for
+
+
+async def test_bytes_that_come_one_by_one_are_counted_for_what_they_take():
+    body = Incoming(None, lambda: None)
+    for _ in range(1000):
+        body.take([b"x"] * 10, False)
+    assert body.held > sum(map(sys.getsizeof, body._came))

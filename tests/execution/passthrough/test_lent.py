@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from scopeproxy.execution.passthrough.back import HIGH_WATER
@@ -74,12 +76,11 @@ async def test_a_body_that_nobody_takes_makes_the_client_wait(road):
     # Before the journey takes any.
     for _ in range(3):
         if not road.client.paused:
-            road.asks(bytes(HIGH_WATER - 1))
+            road.asks(bytes(HIGH_WATER // 2))
     assert road.client.paused
-    assert len(journey.lent.body._came) == 2
     await road.settle()
     assert not road.client.paused
-    assert len(journey.got) == 2 * (HIGH_WATER - 1)
+    assert len(journey.got) == HIGH_WATER
 
 
 async def test_a_body_that_stops_is_told_to_the_journey_which_may_still_answer(road):
@@ -160,6 +161,38 @@ async def test_who_closes_its_half_and_may_have_left_is_not_waited_for_long_with
     road.passes(HALF_CLOSED)
     await road.settle()
     assert (road.client.aborted, journey.lost) == (is_given_up, is_given_up)
+
+
+async def test_who_closes_its_half_in_an_answer_and_may_have_left_is_not_waited_for_long(road):
+    """A peer's proxy whose own client has left does so."""
+    road.asks(GET)
+    journey, rest = await road.journey(), Never()
+    journey.answers(rest=rest)
+    await road.settle()
+    road.front.eof_received()
+    road.passes(HALF_CLOSED)
+    await road.settle()
+    assert road.client.aborted
+    assert rest.is_given_up
+
+
+async def test_who_closes_its_half_and_takes_what_comes_is_waited_for(road):
+    class Slow(Never):
+        go_on = asyncio.Event()
+
+        async def __aiter__(self):
+            await self.go_on.wait()
+            yield b"more"
+            await asyncio.Event().wait()
+
+    road.asks(GET)
+    (await road.journey()).answers(rest=Slow())
+    await road.settle()
+    road.front.eof_received()
+    Slow.go_on.set()
+    await road.settle()
+    road.passes(1000)
+    assert not road.client.aborted
 
 
 async def test_who_closes_its_half_in_a_body_has_left(road):
