@@ -34,9 +34,11 @@ from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.preparing import Preparing
 from scopeproxy.execution.queueing import Queueing
 from scopeproxy.execution.records import Records
+from scopeproxy.execution.relaying import Relaying
 from scopeproxy.execution.replay import Replay
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.served import Served
+from scopeproxy.execution.telling import Telling
 from scopeproxy.execution.tokens.account import AccountStrategy
 from scopeproxy.execution.tokens.accounts import Accounts
 from scopeproxy.execution.tokens.broker import Broker, Strategy
@@ -92,6 +94,7 @@ class House:
     here: Site
     doors: Mapping[Address, Door]
     journey: Journey
+    relaying: Relaying
     peers: Peers
     well_known: WellKnown
     headerless: Headerless
@@ -143,11 +146,17 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     replicas = Replicas(lasting.ledger, here, announcing.soon)
     translating = Translating(topology, replicas)
     preparing = Preparing(topology, here, vocabulary, identity, health, lasting.affinity, translating)
+    served, telling = Served(calling, documents), Telling(topology, here, lasting.metrics, lasting.records, time.time)
     journey = Journey(
-        topology, here, preparing, delivery, carriers, calling, Served(calling, documents), identity, health,
-        lasting.metrics, lasting.records, lasting.affinity,
+        topology, here, preparing, delivery, carriers, calling, served, identity, health,
+        lasting.metrics, lasting.affinity,
         Pages(topology, lasting.ledger, replicas), replicas, Divergences(replicas), translating,
-        Queueing(lasting.journal, health, site.proxy.limits),
+        Queueing(lasting.journal, health, site.proxy.limits), telling,
+    )  # fmt: skip
+    reaches = partial(forwarder.reaches, patience=site.proxy.timeouts.connect)
+    relaying = Relaying(
+        topology, here, carriers, preparing, served, identity, calling, delivery, reaches, health, telling,
+        lasting.tally,
     )  # fmt: skip
     well_known = WellKnown(
         topology, here, vocabulary, identity, lending, health, lasting.records, replicas, preparing.round_trip
@@ -156,7 +165,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     opened = {door.address: door for door in doors(site, vocabulary)}
     headerless = Headerless(topology, here, vocabulary)
     return House(
-        topology, site, opened, journey, peers, well_known, headerless, health,
+        topology, site, opened, journey, relaying, peers, well_known, headerless, health,
         Replay(topology, here, vocabulary, lasting.journal, replicas, translating, calling, health, lasting.metrics),
         forwarder,
         Pool(

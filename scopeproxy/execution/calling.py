@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from scopeproxy.errors import SiteFailure
 from scopeproxy.execution.carrying import REQUEST_ID, Carriers, Found
@@ -29,6 +30,14 @@ from scopeproxy.planning.planner import carried
 from scopeproxy.planning.versions import explained, may_need_explaining
 
 _DOCUMENT_LIMIT = 1024 * 1024
+
+
+class Leaving(NamedTuple):
+    """A call as a site may have it, what goes with it, and the token that was granted for it."""
+
+    request: Request
+    travel: Travel
+    grant: Grant
 
 
 class Calling:
@@ -61,6 +70,19 @@ class Calling:
 
     async def call(self, call: Call, found: Found, travel: Travel, intent: Intent) -> Outcome:
         """The outcome of one call: the site's, or the one that the lack of a token for it is."""
+        leaving = await self.leaving(call, found, travel, intent)
+        if not isinstance(leaving, Leaving):
+            return leaving
+        ready, travel, grant = leaving
+        if call.site != self._here:
+            return await self._elsewhere(call.site, ready, travel, intent)
+        outcome = await self._delivery.deliver(self._here, ready, travel)
+        if grant.home:
+            outcome = await self._foreign.explained(outcome, ready, grant, intent, found)
+        return await self._noted(outcome, ready, travel) if intent.kind is Kind.DISCOVERY else outcome
+
+    async def leaving(self, call: Call, found: Found, travel: Travel, intent: Intent) -> Leaving | Outcome:
+        """The call as it leaves, or the outcome that stands in its way."""
         discovery = intent.kind is Kind.DISCOVERY
         if found.token is None and not discovery and call.site != self._here and self._topology.has_identity:
             nobody = Asked(call.request.service, call.site, Token(""), "")
@@ -81,15 +103,10 @@ class Calling:
             return Unreached(call.site, False, "no token for it within the time that the call was given")
         if not isinstance(ready, Request):
             return ready
-        if call.site != self._here:
-            scope = to_header(call.scope)
-            travel = replace(travel, scope=scope, home=grant.home, token=grant.token)
-            return await self._elsewhere(call.site, ready, travel, intent)
         travel = replace(travel, home=grant.home)
-        outcome = await self._delivery.deliver(self._here, ready, travel)
-        if grant.home:
-            outcome = await self._foreign.explained(outcome, ready, grant, intent, found)
-        return await self._noted(outcome, ready, travel) if discovery else outcome
+        if call.site != self._here:
+            travel = replace(travel, scope=to_header(call.scope), token=grant.token)
+        return Leaving(ready, travel, grant)
 
     async def _ready(self, call: Call, found: Found, grant: Grant, intent: Intent) -> Request | Outcome:
         """The request as the site may have it, or the outcome that stands in the way."""
@@ -100,7 +117,7 @@ class Calling:
             return _unnamed(call, grant, unknown)
         request = _addressed(call.request, grant, intent)
         if call.site != self._here:
-            return request
+            return request.without(REQUEST_ID) if is_minted(request.header(REQUEST_ID) or "") else request
         if grant.token is not None and grant.token != found.token:
             request = request.with_header("X-Auth-Token", grant.token.value)
         scope = carried(call.scope, request.service)
@@ -114,8 +131,6 @@ class Calling:
 
     async def _elsewhere(self, site: str, request: Request, travel: Travel, intent: Intent) -> Outcome:
         discovery = intent.kind is Kind.DISCOVERY
-        if is_minted(request.header(REQUEST_ID) or ""):
-            request = request.without(REQUEST_ID)
         known = self._documents.get(site, request) if discovery else None
         if known is not None:
             return known
@@ -153,9 +168,12 @@ class Calling:
 
     def _has_other_links(self, reply: Reply, request: Request, intent: Intent) -> bool:
         """Whether a client that follows the answer's links (to the next page, say) would not come back here."""
-        ends = (self._topology.sites[site].services.get(request.service) for site in (self._here, reply.site))
-        paths = {end.front.path for end in ends if end is not None}
-        return len(paths) > 1 and not is_data(intent, request.service) and _is_json(reply)
+        return not self.links_hold(reply.site, request.service, intent) and _is_json(reply)
+
+    def links_hold(self, site: str, service: str, intent: Intent) -> bool:
+        """Whether the links in a site's answers are good here as well: its front has the path that ours has."""
+        ends = (self._topology.sites[name].services.get(service) for name in (self._here, site))
+        return len({end.front.path for end in ends if end is not None}) < 2 or is_data(intent, service)
 
     def _roots(self, site: str, request: Request, travel: Travel) -> list[tuple[str, str]]:
         theirs = self._topology.sites[site].services[request.service].front

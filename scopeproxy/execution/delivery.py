@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from scopeproxy.execution.forwarding import Forwarder, Outgoing
 from scopeproxy.execution.health import Health
@@ -23,13 +24,13 @@ from scopeproxy.model.topology import Endpoint, Topology, Url
 from scopeproxy.planning.intent import classify
 from scopeproxy.planning.peer_head import Client, common, framed_anew, framing, hop_of, told
 from scopeproxy.planning.rewriting import to_service, with_via
-from scopeproxy.planning.signing import SIGNATURE, sign
+from scopeproxy.planning.signing import SIGNATURE, Signer
 
 # Credentials that are good at their own site alone.  Without a keystone the caller's own go as they are.
 _AT_HOME = ("X-Service-Token", "Authorization", "Cookie", "X-Storage-Token", "X-Auth-Key")
 
 # Seconds beyond the time for a connection after which an answer is late.
-_LATE = 1.0
+LATE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Travel:
     hops: int = 0
     deadline: float | None = None
     signed: bool = False
+
+
+class PeerHead(NamedTuple):
+    """The head of a call to another site's proxy, less its signature.  `signer`: None where the sites share no key."""
+
+    headers: Headers
+    signer: Signer | None
 
 
 class Delivery:
@@ -98,7 +106,7 @@ class Delivery:
         """
         connect = self._settings.timeouts.connect
         try:
-            async with Lateness(partial(self._forwarder.reaches, outgoing.root, connect), connect + _LATE):
+            async with Lateness(partial(self._forwarder.reaches, outgoing.root, connect), connect + LATE):
                 return await self._forwarder.send(outgoing)
         except TimeoutError:
             self._health.note(outgoing.site, Unreached(outgoing.site, False, "no new connection"))
@@ -121,14 +129,27 @@ class Delivery:
         return self._outgoing(self._here, endpoint.back, request, with_via(headers, self._here), travel)
 
     def _to_peer(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> Outgoing:
+        head = self.head(site, endpoint, request, travel)
+        signature = ((SIGNATURE, self.signature(head.signer)),) if head.signer is not None else ()
+        return self._outgoing(site, endpoint.front, request, (*head.headers, *signature), travel)
+
+    def head(self, site: str, endpoint: Endpoint, request: Request, travel: Travel) -> PeerHead:
+        """The head of a call to another site's proxy."""
         kept = (*framed_anew(request.body), *self._kept_here(site, request.service))
         client = Client(travel.client, travel.scheme, travel.host, travel.signed)
         passed, own = common(request.headers, kept, client, self._here)
         token = own if travel.token is None else travel.token
         beside = told(token, travel.scope, travel.options, travel.home, travel.entry, travel.hops + 1)
-        signature = self._signature(site, endpoint, request, (*beside, ("X-Forwarded-Host", travel.host)))
-        headers = (("Host", endpoint.front.authority), *passed, *framing(request.body), *beside, *signature)
-        return self._outgoing(site, endpoint.front, request, headers, travel)
+        headers = (("Host", endpoint.front.authority), *passed, *framing(request.body), *beside)
+        key = self._peer_key(site)
+        if key is None:
+            return PeerHead(headers, None)
+        hop = hop_of((*beside, ("X-Forwarded-Host", travel.host)), site, request.service, self._here)
+        return PeerHead(headers, Signer(key, request.method, endpoint.front.path + request.target, hop))
+
+    def signature(self, signer: Signer) -> str:
+        """The value of X-Scope-Signature for one call."""
+        return signer.sign(self._now(), secrets.token_hex(16))
 
     def _kept_here(self, site: str, service: str) -> tuple[str, ...]:
         if not self._topology.has_identity:
@@ -139,14 +160,6 @@ class Delivery:
     def _outgoing(self, site: str, root: Url, request: Request, headers: Headers, travel: Travel) -> Outgoing:
         timeouts = self._settings.timeouts
         return Outgoing(site, root, request.method, request.target, headers, request.body, timeouts, travel.deadline)
-
-    def _signature(self, site: str, endpoint: Endpoint, request: Request, headers: Headers) -> Headers:
-        key = self._peer_key(site)
-        if key is None:
-            return ()
-        hop = hop_of(headers, site, request.service, self._here)
-        target = endpoint.front.path + request.target
-        return ((SIGNATURE, sign(key, request.method, target, hop, self._now(), secrets.token_hex(16))),)
 
 
 async def _as_the_peer_tells(outcome: Outcome) -> Outcome:

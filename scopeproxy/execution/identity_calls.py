@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -76,6 +76,10 @@ class IdentityCalls:
         if not isinstance(answer, Identity):
             return None
         return answer if issuer == self._here else replace(answer, roles=frozenset())
+
+    async def known(self, token: Token, home: str = "") -> Callable[[], bool]:
+        """Tells, each time that it is asked, whether the issuer's last word on the token is good and still counts."""
+        return self._validator.fresh(token, await self._issuers.of(token, home))
 
     async def unscoped(self, found: Found, travel: Travel) -> Reply:
         """A call without a scope: this site's keystone answers it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -24,7 +24,6 @@ from scopeproxy.execution.pages import Pages
 from scopeproxy.execution.passthrough.lane import Passed
 from scopeproxy.execution.preparing import Preparing, own_ids, owner
 from scopeproxy.execution.queueing import Queued, Queueing
-from scopeproxy.execution.records import Records
 from scopeproxy.execution.replicas import Replicas
 from scopeproxy.execution.runner import Result, run
 from scopeproxy.execution.served import Served
@@ -62,21 +61,20 @@ class Journey:
         identity: IdentityCalls,
         health: Health,
         metrics: Metrics,
-        records: Records,
         affinity: Affinity,
         pages: Pages,
         replicas: Replicas,
         divergences: Divergences,
         translating: Translating,
         queueing: Queueing,
-        now: Callable[[], float] = time.time,
+        telling: Telling,
     ) -> None:
         self._topology, self._here, self._preparing = topology, here, preparing
         self._delivery, self._carriers, self._calling, self._served = delivery, carriers, calling, served
         self._identity, self._health, self._metrics = identity, health, metrics
         self._affinity, self._pages, self._replicas = affinity, pages, replicas
         self._divergences, self._translating, self._queueing = divergences, translating, queueing
-        self._telling = Telling(topology, here, metrics, records, now)
+        self._telling = telling
         self._settings = topology.sites[here].proxy
 
     async def answer(self, arrival: Arrival) -> Reply:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import logging
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields, replace
+
+from scopeproxy.model.documents import written
 
 logger = logging.getLogger("scopeproxy.calls")
 
@@ -49,7 +51,38 @@ class Record:
     carriers: tuple[str, ...] = ()
 
 
-_FIELDS = tuple(one.name for one in fields(Record))
+_OWN = frozenset({"id", "at", "seconds"})
+_FIELDS = tuple(one.name for one in fields(Record) if one.name not in _OWN)
+_NOTHING: tuple[object, ...] = (None, "", {}, ())
+
+
+class Told:
+    """A call as it is told: its path and its error without tokens, and not for ever.  `rest`: of its line in the log,
+    all but what is its own where a call like it was told before."""
+
+    __slots__ = ("_record", "_rest", "at", "id", "seconds")
+
+    def __init__(self, record: Record) -> None:
+        self.id, self.at, self.seconds = record.id, record.at, record.seconds
+        error = record.error and shown(record.error, _LONGEST_ERROR)
+        self._record = replace(record, path=shown(record.path), error=error)
+        told = {key: getattr(self._record, key) for key in _FIELDS}
+        self._rest = written({key: value for key, value in told.items() if value not in _NOTHING}).decode()[1:]
+
+    def again(self, id_: str, at: float, seconds: float) -> Told:
+        """Another call, of which the same is told but for these."""
+        other = Told.__new__(Told)
+        other.id, other.at, other.seconds, other._record, other._rest = id_, at, seconds, self._record, self._rest
+        return other
+
+    @property
+    def record(self) -> Record:
+        """The whole of it."""
+        return replace(self._record, id=self.id, at=self.at, seconds=self.seconds)
+
+    def line(self) -> str:
+        """It as JSON, in one line."""
+        return f'{{"id":"{self.id}","at":{self.at!r},"seconds":{self.seconds!r},{self._rest}'
 
 
 class Records:
@@ -57,7 +90,7 @@ class Records:
 
     def __init__(self, sample: int = 100, remembered: int = _REMEMBERED) -> None:
         self._sample, self._remembered, self._unscoped = sample, remembered, 0
-        self._last: OrderedDict[str, Record] = OrderedDict()
+        self._last: OrderedDict[str, Told] = OrderedDict()
 
     def note(self, record: Record) -> None:
         """Log the call; keep it when it was scoped, or came with a carrier: a validation that scoped work causes."""
@@ -65,11 +98,14 @@ class Records:
             if self.is_due():
                 self.log(record)
             return
-        record = _shown(record)
-        self._last[record.id] = record
+        self.keep(Told(record))
+
+    def keep(self, told: Told) -> None:
+        """Log the call, and keep it for whoever asks for its report."""
+        self._last[told.id] = told
         while len(self._last) > self._remembered:
             self._last.popitem(last=False)
-        _write(record)
+        logger.info(told.line())
 
     def is_due(self) -> bool:
         """Whether this call, which has no scope and no carrier, is one that the log tells of."""
@@ -78,24 +114,16 @@ class Records:
 
     def log(self, record: Record) -> None:
         """Log the call."""
-        _write(_shown(record))
+        logger.info(Told(record).line())
 
     def get(self, id_: str) -> Record | None:
         """The call of this id, while it is remembered."""
-        return self._last.get(id_)
+        told = self._last.get(id_)
+        return None if told is None else told.record
 
     def last(self, count: int = 50) -> list[Record]:
         """The latest calls, the newest first."""
-        return list(reversed(self._last.values()))[:count]
-
-
-def _write(record: Record) -> None:
-    told = {key: getattr(record, key) for key in _FIELDS}
-    logger.info(json.dumps({key: value for key, value in told.items() if value not in (None, "", {}, ())}))
-
-
-def _shown(record: Record) -> Record:
-    return replace(record, path=shown(record.path), error=record.error and shown(record.error, _LONGEST_ERROR))
+        return [told.record for told in itertools.islice(reversed(self._last.values()), count)]
 
 
 def shown(text: str, longest: int = _LONGEST_PATH) -> str:

@@ -11,18 +11,21 @@ from scopeproxy.errors import CallerError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.carrying import Found
 from scopeproxy.execution.metrics import Metrics
 from scopeproxy.execution.passthrough.lane import Passed
-from scopeproxy.execution.records import Record, Records
+from scopeproxy.execution.records import Record, Records, Told
 from scopeproxy.execution.runner import Result
-from scopeproxy.model.messages import Outcome, Reply, Request, Unreached
+from scopeproxy.model.messages import Headers, Outcome, Reply, Request, Unreached
 from scopeproxy.model.topology import Topology
 from scopeproxy.planning import merging
 from scopeproxy.planning.carriers import mint
-from scopeproxy.planning.divergence import NO_DIVERGENCE
 from scopeproxy.planning.faults import fault
 from scopeproxy.planning.intent import Intent, classify
 from scopeproxy.planning.rewriting import to_client
 
 logger = logging.getLogger("scopeproxy")
+
+
+# By what a client asks for the report of its call.
+REPORT = "X-Scope-Request-Id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +76,22 @@ class Telling:
 
     def finished(self, reply: Reply, story: Story) -> Reply:
         """The reply as the client gets it: without what is between proxies, with what was done to the call."""
-        headers = to_client(reply.headers, self._here)
+        return replace(reply, headers=(*to_client(reply.headers, self._here), *self.beside(story)))
+
+    def beside(self, story: Story) -> Headers:
+        """What a client is told beside the answer."""
+        headers: Headers = ()
         result = story.result
         if story.project is not None or (story.intent is not None and not self._topology.has_identity):
             # Only whose project is known may ask for the report.
-            headers = (*headers, ("X-Scope-Request-Id", story.id))
+            headers = (*headers, (REPORT, story.id))
         if result is not None and result.asked:
             headers = (*headers, ("X-Scope-Sites", merging.sites_header(result.asked, result.diverging)))
             if result.partial:
                 headers = (*headers, ("X-Scope-Partial", merging.partial_header(result.partial)))
             if len(result.replicas) > 1:
                 headers = (*headers, ("X-Scope-Replicas", merging.replicas_header(result.replicas)))
-        return replace(reply, headers=headers)
+        return headers
 
     def passed(self, passed: Passed) -> None:
         """Log a call that passed untouched."""
@@ -118,32 +125,44 @@ class Telling:
         carriers = found.carriers if found else ()
         for carrier in carriers:
             self._metrics.carriers.labels(request.service, carrier).inc()
-        asked, diverging = (result.asked, result.diverging) if result else ((), NO_DIVERGENCE)
-        for site in diverging:
+        for site in result.diverging if result else ():
             self._metrics.divergences.labels(site, request.service).inc()
-        self._records.note(
-            Record(
-                id=story.id,
-                at=self._now(),
-                site=self._here,
-                service=request.service,
-                method=request.method,
-                path=request.path,
-                status=reply.status,
-                seconds=round(took, 6),
-                scope=scope,
-                source=found.source if found else "",
-                client_id=found.client_id if found else None,
-                peer=arrival.peer,
-                intent=intent,
-                plan=story.plan,
-                sites={one.site: _came(one) for one in asked},
-                partial=result.partial if result else (),
-                differs={site: one.fields for site, one in diverging.items()},
-                error=str(error) if error else None,
-                project=story.project,
-                carriers=carriers,
-            )
+        self.keep(self.record(arrival, story, reply.status, error, took))
+
+    def keep(self, record: Record) -> None:
+        """Log a call, and keep it for its report where that is due."""
+        self._records.note(record)
+
+    def again(self, told: Told, took: float) -> str:
+        """Tell of another call as of one before it; its id."""
+        id_ = mint()
+        self._records.keep(told.again(id_, self._now(), round(took, 6)))
+        return id_
+
+    def record(self, arrival: Arrival, story: Story, status: int, error: ScopeProxyError | None, took: float) -> Record:
+        """What is noted of a call."""
+        found, result, request = story.found, story.result, arrival.request
+        return Record(
+            id=story.id,
+            at=self._now(),
+            site=self._here,
+            service=request.service,
+            method=request.method,
+            path=request.path,
+            status=status,
+            seconds=round(took, 6),
+            scope=found.scope if found else request.header("X-Scope"),
+            source=found.source if found else "",
+            client_id=found.client_id if found else None,
+            peer=arrival.peer,
+            intent=(story.intent or classify(request)).kind.value,
+            plan=story.plan,
+            sites={one.site: _came(one) for one in result.asked} if result else {},
+            partial=result.partial if result else (),
+            differs={site: one.fields for site, one in result.diverging.items()} if result else {},
+            error=str(error) if error else None,
+            project=story.project,
+            carriers=found.carriers if found else (),
         )
 
 

@@ -5,7 +5,7 @@ Whoever passes is not looked at any further.  In doubt a call does not pass: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.carriers import REQUEST_ID_MARK, SEPARATOR
@@ -58,6 +58,12 @@ def headers_pass(headers: Iterable[tuple[bytes, bytes]]) -> bool:
         # Which of two tokens counts is not for us to guess: such a call is refused.
         tokens += name == b"x-auth-token"
     return tokens < 2
+
+
+def has_a_scope_alone(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether these headers (names in lower case) would pass but for one scope, of which nothing else is told."""
+    rest = [(name, value) for name, value in headers if name != b"x-scope"]
+    return len(rest) == len(headers) - 1 and headers_pass(rest)
 
 
 def path_passes(request: Request) -> bool:

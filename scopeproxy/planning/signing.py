@@ -85,11 +85,25 @@ class NonceMemory:
             self._count -= len(self._slices.pop(minute))
 
 
+class Signer:
+    """Signs the same call as often as it is made: what does not change in it is put together once."""
+
+    __slots__ = ("_begins", "_ends", "_key", "_site")
+
+    def __init__(self, key: bytes, method: str, target: str, hop: Hop) -> None:
+        self._key, self._site = key, quote(hop.site, safe="")
+        self._begins, self._ends = _beginning(hop.site), _ending(method, target, hop)
+
+    def sign(self, now: float, nonce: str) -> str:
+        """The value of X-Scope-Signature.  `nonce`: 32 random hex digits, new for each call."""
+        date = str(int(now))
+        mac = hmac.digest(self._key, self._begins + _told(date, nonce) + self._ends, "sha256").hex()
+        return f"{_VERSION} site={self._site} date={date} nonce={nonce} mac={mac}"
+
+
 def sign(key: bytes, method: str, target: str, hop: Hop, now: float, nonce: str) -> str:
-    """The value of X-Scope-Signature.  `nonce`: 32 random hex digits, new for each call."""
-    date = int(now)
-    mac = _mac(key, method, target, hop, hop.site, date, nonce)
-    return f"{_VERSION} site={quote(hop.site, safe='')} date={date} nonce={nonce} mac={mac}"
+    """The value of X-Scope-Signature for a call that is made once."""
+    return Signer(key, method, target, hop).sign(now, nonce)
 
 
 def verify(
@@ -134,10 +148,20 @@ def _parts(signature: str) -> tuple[str, int, str, str]:
 
 
 def _mac(key: bytes, method: str, target: str, hop: Hop, site: str, date: int, nonce: str) -> str:
-    fields = (
-        *(f"scopeproxy hop {_VERSION}", site, str(date), nonce, method, target),
-        *(hop.to, hop.service, hop.scope, hop.options, hop.home, hop.entry, str(hop.hops), hop.host, hop.fingerprint),
-    )
-    # Each behind its length, so that no two calls are the same string of bytes.
+    signed = _beginning(site) + _told(str(date), nonce) + _ending(method, target, hop)
+    return hmac.digest(key, signed, "sha256").hex()
+
+
+def _beginning(site: str) -> bytes:
+    return _told(f"scopeproxy hop {_VERSION}", site)
+
+
+def _ending(method: str, target: str, hop: Hop) -> bytes:
+    of_hop = (hop.to, hop.service, hop.scope, hop.options, hop.home, hop.entry, str(hop.hops), hop.host)
+    return _told(method, target, *of_hop, hop.fingerprint)
+
+
+def _told(*fields: str) -> bytes:
+    """Each behind its length, so that no two calls are the same string of bytes."""
     told = (field.encode(errors="surrogatepass") for field in fields)
-    return hmac.digest(key, b"".join(len(data).to_bytes(8, "big") + data for data in told), "sha256").hex()
+    return b"".join(len(data).to_bytes(8, "big") + data for data in told)

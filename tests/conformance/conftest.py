@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ class Stage:
     loop: asyncio.AbstractEventLoop
     path: str = PLAIN
     clients: list[Client] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def back(self) -> Back:
@@ -47,8 +49,10 @@ class Stage:
         return client
 
     def scoped(self, data: bytes) -> bytes:
-        """The same requests, as they travel on this path."""
+        """The same requests, as they travel on this path; under a scope, none is like one before it."""
         scope = {PLAIN: b"", HERE: b"X-Scope: docs: Paris\r\n", THERE: b"X-Scope: docs: Corte\r\n"}[self.path]
+        if scope:
+            scope += b"X-Number: %d\r\n" % next(self.numbers)
         return _HOST.sub(rb"\g<0>" + scope, data)
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from contextlib import closing
+
 import pytest
 
+from scopeproxy.execution.telling import Arrival
+from scopeproxy.model.messages import Reply
 from tests.conformance.backend import Message
+from tests.conformance.client import Client
 from tests.conformance.conftest import Stage
-from tests.conformance.table import CASES, EITHER, OPEN, PATHS, PLAIN, Case, Want
+from tests.conformance.table import CASES, EITHER, OPEN, PATHS, PLAIN, THERE, Case, Want
 
 
 def rows() -> list[object]:
@@ -21,9 +27,12 @@ def rows() -> list[object]:
 
 @pytest.mark.parametrize(("stage", "case"), rows(), indirect=["stage"])
 def test_messages_pass_as_the_standard_wants(stage: Stage, case: Case) -> None:
+    went_through(stage, case, stage.client(), stage.scoped(case.sent))
+
+
+def went_through(stage: Stage, case: Case, client: Client, sent: bytes) -> None:
     stage.back.begin(case.answer, case.then_closes)
-    client = stage.client()
-    client.send(stage.scoped(case.sent))
+    client.send(sent)
     for want, asked in zip(case.client, case.back, strict=True):
         matches(client.answer(asked.start.split()[0]), want, stage.path)
     assert not stage.back.wrong
@@ -32,6 +41,44 @@ def test_messages_pass_as_the_standard_wants(stage: Stage, case: Case) -> None:
     if case.after != EITHER:
         stage.back.begin()
         assert client.is_open() == (case.after == OPEN)
+
+
+# What a relay may answer: all of it is plain, and of reads whose heads are whole.
+MORE = (b"HTTP/1.0", b"Content-Length", b"chunked", b"Upgrade", b"If-", b"Range")
+RELAYED = [
+    case
+    for case in CASES
+    if all(want.start.split()[0] in (b"GET", b"HEAD") and not want.body for want in case.back)
+    and all(want.start in (b"200", b"204", b"206") and want.before == () for want in case.client)
+    and b"\r\n\r\n" not in case.sent[:-4]
+    and not (case.then_closes or case.known)
+    and case.sent.isascii()
+    and not any(mark in case.sent for mark in MORE)
+]
+
+
+@pytest.mark.parametrize("case", RELAYED, ids=lambda case: case.name)
+def test_reads_that_come_again_pass_as_the_standard_wants(
+    sites: Stage, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a scope that names another site, and decided by what came before: without a journey."""
+    sites.path, journey, count = THERE, sites.apps[0].house.journey, 0
+    answer = journey.answer
+
+    def noted(arrival: Arrival) -> Awaitable[Reply]:
+        nonlocal count
+        count += 1
+        return answer(arrival)
+
+    monkeypatch.setattr(journey, "answer", noted)
+    sent = sites.scoped(case.sent).replace(b"\r\n\r\n", b"\r\nX-Again: %b\r\n\r\n" % case.name.encode())
+    for _ in range(50):
+        before = count
+        with closing(sites.client().socket):
+            went_through(sites, case, sites.clients[-1], sent)
+        if count == before:
+            return
+    raise AssertionError("it still takes its journey")
 
 
 def matches(seen: Message, want: Want, path: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from scopeproxy.execution.records import Record, Records
+from scopeproxy.execution.records import Record, Records, Told
 
 
 def record(number=0, scope="{nova: Paris}", **more):
@@ -67,3 +68,14 @@ def test_a_token_in_a_path_is_not_told_and_a_path_is_not_told_for_ever(heard, pa
     records = Records()
     records.note(record(path=path))
     assert lines(heard)[0]["path"] == records.last()[0].path == shown
+
+
+def test_a_call_like_one_before_it_is_told_as_its_own():
+    first = Told(Record("req-1", 1.5, "Paris", "image", "GET", "/v2/images", 200, 0.25, sites={"Corte": "200"}))
+    again = first.again("req-2", 2.5, 0.125)
+    assert json.loads(first.line()) == {
+        "id": "req-1", "at": 1.5, "seconds": 0.25, "site": "Paris", "service": "image", "method": "GET",
+        "path": "/v2/images", "status": 200, "sites": {"Corte": "200"},
+    }  # fmt: skip
+    assert json.loads(again.line()) == json.loads(first.line()) | {"id": "req-2", "at": 2.5, "seconds": 0.125}
+    assert again.record == replace(first.record, id="req-2", at=2.5, seconds=0.125)

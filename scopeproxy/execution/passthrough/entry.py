@@ -11,17 +11,20 @@ from scopeproxy.execution.passthrough.framing import check_old, of_request
 from scopeproxy.execution.passthrough.head import Fields, Line, Malformed, RequestHead
 from scopeproxy.execution.passthrough.onward import FRAMING, names_headers, options_of
 from scopeproxy.execution.passthrough.ways import Way, Ways
-from scopeproxy.planning.passing import headers_pass
+from scopeproxy.planning.passing import has_a_scope_alone, headers_pass
 
 # RFC 3986, section 3.2: a host and a port; not empty, since services make links of it.
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%-]++(?::[0-9]*+)?+|\[[0-9A-Fa-f:.]++\](?::[0-9]*+)?+")
+
+
+_READS = frozenset({b"GET", b"HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the fields of a request say.  `host`: None where there is none; `closes`: whether the client wants no more
     than this answer; `plain`: whether nothing is more than the fast path knows to do; `repeats`: whether that holds for
-    all requests with these fields, whatever their method."""
+    all requests with these fields, whatever their method; `scoped`: whether it is a scope alone that is more."""
 
     fields: Fields
     framing: int
@@ -31,6 +34,7 @@ class Said:
     client_id: bytes
     plain: bool
     repeats: bool
+    scoped: bool
 
 
 class Entry(NamedTuple):
@@ -41,6 +45,11 @@ class Entry(NamedTuple):
     said: Said
     way: Way | None
     upgrades: bool = False
+
+    @property
+    def may_be_relayed(self) -> bool:
+        """Whether it is a read for which another site may be all that a scope names."""
+        return self.said.scoped and self.head.method in _READS and self.head.minor == b"1"
 
 
 def entry(data: bytes, start: int, end: int, ways: Ways, before: Said | None = None) -> Entry:
@@ -71,7 +80,7 @@ def entry(data: bytes, start: int, end: int, ways: Ways, before: Said | None = N
 def _said(fields: Fields) -> Said:
     lines, options = fields.lines, options_of(fields.lines)
     framing, upgrade, host = of_request(lines), _one(lines, b"upgrade"), _host(lines)
-    plain = fields.ascii and bool(host) and headers_pass((name, value) for name, value, _, _ in lines)
+    plain = fields.ascii and bool(host)
     if names_headers(options) and options & FRAMING:
         plain = False
     if not framing and _one(lines, b"expect") is not None:
@@ -80,7 +89,10 @@ def _said(fields: Fields) -> Said:
         # Of other protocols WebSocket alone: an upgrade to h2c would carry calls past us that nobody looks at.
         plain = False
     id_ = _one(lines, b"x-openstack-request-id") or b""
-    return Said(fields, framing, host, b"close" in options, upgrade, id_, plain, plain and upgrade is None)
+    told = [(name, value) for name, value, _, _ in lines]
+    passes = plain and headers_pass(told)
+    scoped = plain and not passes and not framing and upgrade is None and has_a_scope_alone(told)
+    return Said(fields, framing, host, b"close" in options, upgrade, id_, passes, passes and upgrade is None, scoped)
 
 
 def _host(lines: Sequence[Line]) -> bytes | None:

@@ -51,7 +51,7 @@ class Exchange:
     def start(self, data: bytes, sent: bool, client_id: bytes) -> None:
         """Send the call: its head, with whatever of its body has come."""
         self.sent, self._client_id = sent, client_id
-        self._lane.ways.tally.in_flight += 1
+        self.way.row.tally.in_flight += 1
         back = self._lane.pool.take(self.way.origin)
         if back is None:
             self._connect(data)
@@ -149,9 +149,14 @@ class Exchange:
         """Whether the service takes no more of the body for now."""
         return self._back is not None and self._back.paused
 
-    def silent(self, why: str) -> Unreached:
-        """What a service is that has not answered in its time."""
-        return Unreached(self._lane.here, True, why)
+    @property
+    def patience(self) -> float:
+        """Seconds for which nothing comes before `late` is called."""
+        return self._lane.timeouts.answer
+
+    def late(self) -> None:
+        """Nothing has come of an answer in its time."""
+        self.fail(Unreached(self._lane.here, True, f"no answer within {self.patience:g} s"))
 
     def service_full(self) -> None:
         """The service takes no more of the body for now."""
@@ -169,10 +174,10 @@ class Exchange:
     def answer(self, head: ReplyHead, framing: int, options: Set[bytes], body: bytes) -> None:
         """The head of the answer, of which Connection says `options`, and what has come of its body."""
         self._again = None
-        self._answered(head.status)
+        told = self._answered(head.status)
         # Whoever has not sent all of a request by now cannot be told where the next one begins.
         self.last = self.last or not self.sent or self._front.is_stopping
-        out = self._onward.reply(head, framing, self.last, options)
+        out = self._onward.reply(head, framing, self.last, options, told)
         if framing == TO_THE_END:
             # Without chunks the client could not tell an end from a loss.
             self._chunks = True
@@ -256,9 +261,11 @@ class Exchange:
         self._tell(error)
 
     def _tell(self, error: ScopeProxyError) -> None:
+        self._answer_for_it(self._lane.refusal(self.way.service, error))
+
+    def _answer_for_it(self, reply: Reply) -> None:
         self.begun = True
         self.last = self.last or not self.sent or self._front.is_stopping
-        reply = self._lane.refusal(self.way.service, error)
         self._front.write(self._onward.told(reply, self.method, self.last))
         self._front.answered(self)
 
@@ -267,17 +274,19 @@ class Exchange:
         if back is not None:
             back.close()
 
-    def _answered(self, status: int) -> None:
+    def _answered(self, status: int) -> bytes:
+        """Count the answer, and log it; what the client is told of it in header lines."""
         self.begun = True
-        self._lane.ways.tally.in_flight -= 1
+        self.way.row.tally.in_flight -= 1
         seconds = self._front.now() - self._began
         self.way.row.answered(status, seconds)
         if self._lane.is_due():
             self._note(status, seconds)
+        return b""
 
     def _settled(self) -> float:
         """Note that nobody waits for the head of an answer any more; and tell how long that took."""
-        self._lane.ways.tally.in_flight -= 1
+        self.way.row.tally.in_flight -= 1
         return self._front.now() - self._began
 
     def _note(

@@ -16,6 +16,8 @@ from scopeproxy.execution.passthrough.head import END, HeadTooLarge, Malformed, 
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SHARE, Lent
 from scopeproxy.execution.passthrough.onward import Client, Onward
+from scopeproxy.execution.passthrough.relay import Asked
+from scopeproxy.execution.passthrough.relayed import Relayed
 from scopeproxy.execution.passthrough.states import CLIENT_MOVES, AtClient, illegal
 from scopeproxy.execution.passthrough.ways import Way
 from scopeproxy.model.messages import json_reply
@@ -38,11 +40,12 @@ _HELD = 64 * 1024
 
 
 class Front(asyncio.Protocol):
-    """A client's connection.  `deadline`: when `late` is called, by the clock of the fronts."""
+    """A client's connection, from an `address`.  `deadline`: when `late` is called, by the clock of the fronts."""
 
     __slots__ = (
         "_body", "_count", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_is_paused", "_lane", "_lent",
-        "_looked_at", "_onward", "_said", "_transport", "deadline", "is_stopping", "is_there", "now", "state",
+        "_looked_at", "_onward", "_said", "_transport", "address", "deadline", "is_stopping", "is_there", "now",
+        "state",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
@@ -68,6 +71,8 @@ class Front(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A transport of uvloop has all that asyncio's have, and is none of them by its class.
         self._transport, self.is_there = cast(asyncio.Transport, transport), True
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
         self._use(self._fronts.lane())
         self._transport.set_write_buffer_limits(HIGH_WATER)
         self.deadline = self.now() + self._fronts.idle
@@ -156,10 +161,10 @@ class Front(asyncio.Protocol):
             self._refuse(error)
             return
         self._said = came.said if len(came.said.fields.raw) <= _REMEMBERED else None
-        if came.way is None:
-            self._lend(came, lane, data[end:])
-        else:
+        if came.way is not None:
             self._pass(came.way, came.said, lane, data, end, came.upgrades)
+        elif not (came.may_be_relayed and self._relay(came, lane, data, end)):
+            self._lend(came, lane, data[end:])
 
     def _wait_for_head(self, data: bytes, limit: int) -> None:
         if self._half_closed:
@@ -200,6 +205,21 @@ class Front(asyncio.Protocol):
         self.wait_for_service()
         exchange.start(out + data[end:passed], done, said.client_id)
 
+    def _relay(self, came: Entry, lane: Lane, data: bytes, end: int) -> bool:
+        """Send a scoped read to the other site that it is known to go to.  Whether it is known."""
+        asked = Asked(self.address, came.head.method, came.head.target, came.head.fields.raw)
+        relay = lane.relays.find(asked)
+        if relay is None:
+            return False
+        self._count += 1
+        exchange = self._exchange = Relayed(self, lane, self._onward, relay, asked, came)
+        exchange.last = came.said.closes or self._count >= lane.requests
+        self._held = data[end:]
+        self._move(_ANSWERING)
+        self.wait_for_service()
+        exchange.set_off()
+        return True
+
     def _on_sending(self, data: bytes) -> None:
         body, exchange = self._body, self._exchange
         assert body is not None
@@ -225,6 +245,7 @@ class Front(asyncio.Protocol):
         self._count += 1
         self._move(_LENT)
         lent = self._lent = Lent(self, lane, came)
+        lent.is_half_closed = self._half_closed
         lent.last = lent.last or self._count >= lane.requests
         lent.mind_time()
         self._fronts.lend(lent)
@@ -306,6 +327,16 @@ class Front(asyncio.Protocol):
         else:
             self._be_ready()
 
+    def lend_after_all(self, came: Entry) -> None:
+        """A scoped read that has got no answer goes to the journey."""
+        self._exchange = None
+        # It is counted when it is lent.
+        self._count -= 1
+        if self.is_there:
+            self._lend(came, self._use(self._lane), self._held)
+        else:
+            self._close()
+
     def break_off(self) -> None:
         """End the connection in the middle of an answer, so that nobody takes it for whole."""
         self._exchange = None
@@ -338,7 +369,7 @@ class Front(asyncio.Protocol):
 
     def wait_for_service(self) -> None:
         """From now on the service has its time; or the client, for more of its body, which is a little less."""
-        answer = self._timeouts.answer
+        answer = self._exchange.patience if self._exchange is not None else self._timeouts.answer
         if self._half_closed:
             # Whether the client still listens, nobody knows.
             answer = min(answer, HALF_CLOSED)
@@ -367,7 +398,7 @@ class Front(asyncio.Protocol):
         elif self.state is _SENDING and not exchange.service_is_full:
             self._blame(exchange, BodyTooSlow(f"nothing of the request's body came for {answer * SHARE:.3g} s"))
         else:
-            exchange.fail(exchange.silent(f"no answer within {answer:g} s"))
+            exchange.late()
 
     def stop(self) -> None:
         """Take no further request; what was begun is seen through."""
@@ -387,12 +418,6 @@ class Front(asyncio.Protocol):
     def is_full(self) -> bool:
         """Whether the client takes no more for now."""
         return self._full
-
-    @property
-    def address(self) -> str:
-        """The client's."""
-        peer = self._transport.get_extra_info("peername")
-        return str(peer[0]) if peer else ""
 
     def _wait(self, seconds: float) -> None:
         self.deadline = self.now() + seconds

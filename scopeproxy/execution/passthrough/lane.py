@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scopeproxy.errors import ScopeProxyError
 from scopeproxy.execution.passthrough.pool import Pool
+from scopeproxy.execution.passthrough.relays import Relays
 from scopeproxy.execution.passthrough.ways import Way, Ways
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.model.topology import Timeouts
@@ -41,6 +42,7 @@ class Lane:
     head_limit: int
     requests: int
     ways: Ways
+    relays: Relays
     pool: Pool
     refusal: Callable[[str, ScopeProxyError], Reply]
     lost: Callable[[str, Unreached], ScopeProxyError]

@@ -76,7 +76,7 @@ class Client:
 class Onward:
     """How the heads of one client's calls go on, and those of their answers, at the proxy of one site."""
 
-    __slots__ = ("_before_host", "_client", "_here", "_trusts", "_via", "_via_end", "_via_line")
+    __slots__ = ("_before_host", "_client", "_here", "_trusts", "_via", "_via_end", "_via_line", "_via_more")
 
     def __init__(self, here: str, client: Client) -> None:
         self._here, self._client = here, client
@@ -86,6 +86,7 @@ class Onward:
         self._via_line = f"Via: {via(here)}\r\n".encode()
         self._via = b"\r\n" + self._via_line
         self._via_end = self._via_line + b"\r\n"
+        self._via_more = f", {via(here)}".encode()
 
     def fields(self, fields: Fields, framing: int, host: bytes, upgrades: bool = False) -> bytes:
         """The fields of a call as its service gets them: made once, for all calls that have the same."""
@@ -108,15 +109,17 @@ class Onward:
         lines = _without(fields.raw, 0, len(fields.raw) - 4, spans)
         return b"%b\r\n%b%b%b%b\r\n" % (lines[2:], self._before_host, host, self._via, more)
 
-    def reply(self, head: ReplyHead, framing: int, last: bool, options: Set[bytes]) -> bytes:
+    def reply(self, head: ReplyHead, framing: int, last: bool, options: Set[bytes], told: bytes = b"") -> bytes:
         """The head of an answer as the client gets it.  `last`: whether the connection ends with it; `options`: what
-        its Connection says."""
+        its Connection says; `told`: lines of ours."""
         if head.usual and not (last or framing < 0 or (head.status == 204 and head.length is not None)):
-            data, end = head.data, head.end - 2
+            data, end, after = head.data, head.end - 2, self._via_end
+            if told:
+                after = b"%b%b\r\n" % (self._via_line, told)
             if head.cut < 0:
-                return data[:end] + self._via_end
-            return b"".join((data[: head.cut], data[head.after : end], self._via_end))
-        spans, long = [], not options <= _OPTIONS
+                return data[:end] + after
+            return b"".join((data[: head.cut], data[head.after : end], after))
+        spans, long, via = [], not options <= _OPTIONS, 0
         for name, value, start, end in head.lines:
             if name == b"content-length":
                 if head.status == 204:
@@ -124,15 +127,23 @@ class Onward:
                     spans.append((start, end))
             elif name in _HOP_BY_HOP or name in _OF_PROXIES:
                 spans.append((start, end))
+            elif name == b"via" and not via and head.data[start:end] == b"\r\nVia: " + value:
+                # Another proxy was before us: most often the other site's.
+                via = end
             elif name == b"via" or _TAG in value:
                 long = True
-        more = _CHUNKED if framing < 0 else b""
+        more = told + _CHUNKED if framing < 0 else told
         if last:
             more += _CLOSE
         if long:
             headers = to_client(decoded(every_line(head.data[head.first : head.end])), self._here)
             return b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, encoded(headers, more))
-        lines = _without(head.data, head.first, head.end - 4, spans)
+        data, first, end = head.data, head.first, head.end - 4
+        if via:
+            above, below = [span for span in spans if span[1] <= via], [span for span in spans if span[1] > via]
+            lines = _without(data, first, via, above) + self._via_more + _without(data, via, end, below)
+            return b"HTTP/1.1 %d %b%b\r\n%b\r\n" % (head.status, head.reason, lines, more)
+        lines = _without(data, first, end, spans)
         return b"HTTP/1.1 %d %b%b\r\n%b%b\r\n" % (head.status, head.reason, lines, self._via_line, more)
 
     def switching(self, head: ReplyHead) -> bytes:
@@ -169,5 +180,9 @@ def decoded(lines: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 def encoded(headers: Headers, more: bytes) -> bytes:
     """The lines of a head behind its first one: headers, and further lines."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode("utf-8", "surrogateescape")
-    return b"%b%b\r\n" % (lines, more)
+    return b"%b%b\r\n" % (lines_of(headers), more)
+
+
+def lines_of(headers: Headers) -> bytes:
+    """Headers as the lines that they are in a head."""
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("utf-8", "surrogateescape")

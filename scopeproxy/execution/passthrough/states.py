@@ -39,7 +39,10 @@ CLIENT_MOVES: dict[AtClient, frozenset[AtClient]] = {
     ),
     # An answer that ends before its request does ends the connection (RFC 9112, 9.6: nobody knows how much will come).
     AtClient.SENDING: frozenset({AtClient.ANSWERING, AtClient.LINGERING, AtClient.CLOSED}),
-    AtClient.ANSWERING: frozenset({AtClient.READY, AtClient.TUNNEL, AtClient.LINGERING, AtClient.CLOSED}),
+    # A scoped read of which another site has made nothing plain is lent after all.
+    AtClient.ANSWERING: frozenset(
+        {AtClient.READY, AtClient.LENT, AtClient.TUNNEL, AtClient.LINGERING, AtClient.CLOSED}
+    ),
     AtClient.LENT: frozenset({AtClient.READY, AtClient.LINGERING, AtClient.CLOSED}),
     AtClient.TUNNEL: frozenset({AtClient.CLOSED}),
     AtClient.LINGERING: frozenset({AtClient.CLOSED}),

@@ -51,7 +51,7 @@ class Validator:
         """Who the token speaks for; None: it is not good (any more); Unreached: its issuer cannot be asked."""
         key = (token.fingerprint, issuer)
         while True:
-            known = self._fresh(token, issuer)
+            known = self._fresh(token.fingerprint, issuer)
             if known is not None:
                 return known
             asking = self._asking.get(key)
@@ -73,8 +73,13 @@ class Validator:
         """The token was revoked."""
         self._known.pop(fingerprint, None)
 
-    def _fresh(self, token: Token, issuer: str) -> Identity | None:
-        known, now = self._known.get(token.fingerprint), self._now()
+    def fresh(self, token: Token, issuer: str) -> Callable[[], bool]:
+        """Tells, each time that it is asked, whether the token is known to be good."""
+        fingerprint = token.fingerprint
+        return lambda: self._fresh(fingerprint, issuer) is not None
+
+    def _fresh(self, fingerprint: str, issuer: str) -> Identity | None:
+        known, now = self._known.get(fingerprint), self._now()
         if known is None or known.issuer != issuer:
             return None
         return known.identity if now - known.at < self._fresh_for and known.identity.expires > now else None

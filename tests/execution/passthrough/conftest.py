@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from scopeproxy.execution.passthrough.fronts import Fronts
 from scopeproxy.execution.passthrough.lane import Lane, Passed
 from scopeproxy.execution.passthrough.lent import Lent
 from scopeproxy.execution.passthrough.pool import Pool, Unconnected
+from scopeproxy.execution.passthrough.relay import Asked, Relay
+from scopeproxy.execution.passthrough.relays import Relays
 from scopeproxy.execution.passthrough.tally import Tally
-from scopeproxy.execution.passthrough.ways import Ways
+from scopeproxy.execution.passthrough.ways import Way, Ways
 from scopeproxy.model.messages import Reply, Stream, Unreached
 from scopeproxy.model.topology import Address, Timeouts, Url
 
@@ -167,10 +170,12 @@ class Road:
         self.pool = Sockets(lambda: self.time)
         self.told: list[Passed] = []
         self.journeys: list[Journey] = []
+        self.relay: Relay | None = None
+        self.tally = Tally(self.metrics, "Paris")
         self.lane = Lane(
             "Paris", "http", (), Timeouts(**timeouts), 4096, 10_000,
-            Ways(self._enter, {"docs": BACK}, Tally(self.metrics, "Paris")), self.pool,
-            _refusal, _lost, lambda: True, self.told.append,
+            Ways(self._enter, {"docs": BACK}, self.tally), Relays(self._decide, lambda: self.time),
+            self.pool, _refusal, _lost, lambda: True, self.told.append,
         )  # fmt: skip
         self.fronts = Fronts(lambda: self.lane, self._journey, now=lambda: self.time)
         self.client = self.connect()
@@ -178,6 +183,9 @@ class Road:
     @staticmethod
     def _enter(target: str) -> tuple[str, str] | None:
         return ("docs", target) if not target.startswith("/other") else None
+
+    async def _decide(self, asked: Asked) -> Relay | None:
+        return self.relay
 
     async def _journey(self, lent: Lent) -> Reply:
         journey = Journey(lent)
@@ -238,3 +246,28 @@ def _lost(service: str, outcome: Unreached) -> ScopeProxyError:
 @pytest.fixture
 async def road() -> Road:
     return Road(answer=10.0)
+
+
+def relay_of(road: Road) -> Relay:
+    """How reads under a scope go to Corte, whose signatures are counted."""
+    root, signed = Url("http", Address("127.0.0.1", 2), "/there"), count()
+    row = road.tally.of("Corte").row("docs", "list")
+    first = b"GET /there/x HTTP/1.1\r\n"
+    way = Way("docs", root, root.origin, b"GET", b"/there/x", first, "/x", "list", row)
+
+    async def reaches() -> bool:
+        return True
+
+    def failed(unreached: Unreached, seconds: float) -> Reply:
+        return _refusal("docs", _lost("docs", unreached))
+
+    return Relay(
+        way=way,
+        lines=b"Host: corte\r\n",
+        signature=lambda: b"X-Scope-Signature: %d\r\n" % next(signed),
+        patience=3.0,
+        holds=lambda: True,
+        reaches=reaches,
+        answered=lambda status, seconds: b"X-Scope-Sites: Corte=%d\r\n" % status,
+        failed=failed,
+    )

@@ -14,7 +14,7 @@ from scopeproxy.execution.passthrough.back import Back
 from scopeproxy.execution.passthrough.front import _ON_DATA as AT_CLIENT
 from scopeproxy.execution.passthrough.front import Front
 from scopeproxy.execution.passthrough.states import CLIENT_MOVES, SERVICE_MOVES, AtClient, AtService
-from tests.execution.passthrough.conftest import Road
+from tests.execution.passthrough.conftest import Road, relay_of
 
 TABLES = [(AtClient, CLIENT_MOVES, AT_CLIENT), (AtService, SERVICE_MOVES, AT_SERVICE)]
 
@@ -60,6 +60,7 @@ SAID = (
     b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n",
     b"PUT /other HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", b"\0", b"\r\n",
+    b"GET /x HTTP/1.1\r\nHost: h\r\nX-Scope: docs: Corte\r\n\r\n",
 )  # fmt: skip
 ANSWERED = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 2\r\n\r\nhi",
@@ -83,7 +84,7 @@ class Story:
     """Plays events, as an event loop would tell them, to the client's end and to the newest connection to a service."""
 
     def __init__(self, road):
-        self.road, self.full = road, {}
+        self.road, self.full, self.ended = road, {}, set()
 
     def play(self, name, what):
         who, _, does = name.partition(" ")
@@ -105,9 +106,12 @@ class Story:
 
     def tell(self, socket, does, what):
         protocol, full = socket.protocol, self.full.get(socket, False)
+        if does in ("says", "ends") and socket in self.ended:
+            return
         if does == "says" and not socket.paused:
             protocol.data_received(what)
         elif does == "ends":
+            self.ended.add(socket)
             if not protocol.eof_received():
                 socket.close()
         elif does == "goes":
@@ -125,6 +129,8 @@ class Story:
 def test_whatever_happens_no_move_is_illegal_and_nothing_is_left_behind(events):
     async def story():
         road = Road(answer=10.0)
+        relay = relay_of(road)
+        road.lane.relays.find = lambda asked: relay
         told = Story(road)
         for name, what in events:
             told.play(name, what)

@@ -1,0 +1,87 @@
+"""The scoped reads that come again and again, and where they go: decided by the journey, kept for seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from scopeproxy.errors import ScopeProxyError
+from scopeproxy.execution.passthrough.relay import Asked, Relay
+
+logger = logging.getLogger("scopeproxy.relays")
+
+Decide = Callable[[Asked], Awaitable[Relay | None]]
+
+# Seconds for which a decision is gone by, and those in which it is made anew while it is still gone by.  What others
+# change meanwhile (another worker's login, a replica that another site tells of) is noticed as late as that.
+KEPT, RENEWED = 5.0, 1.0
+
+# So many reads are remembered, and so many decisions are made at a time: the rest takes the journey.
+_REMEMBERED, _AT_ONCE = 1024, 16
+
+
+class _Known:
+    """A read that came.  `until`: when it is forgotten; `relay`: None before it is decided, or where there is none."""
+
+    __slots__ = ("deciding", "relay", "until")
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.relay: Relay | None = None
+        self.deciding = False
+
+
+class Relays:
+    """For one door under one topology.  `clock`: seconds, monotonic."""
+
+    def __init__(self, decide: Decide, clock: Callable[[], float]) -> None:
+        self._decide, self._clock = decide, clock
+        self._known: dict[Asked, _Known] = {}
+        self._deciding: set[asyncio.Task[None]] = set()
+
+    def find(self, asked: Asked) -> Relay | None:
+        """Where the read goes; None: it takes the journey.  One that comes for the second time gets a decision."""
+        now, known = self._clock(), self._known.get(asked)
+        if known is None or known.until <= now:
+            self._remember(asked, now)
+            return None
+        relay = known.relay
+        if not known.deciding and (relay is None or known.until - now <= RENEWED):
+            self._begin(asked, known)
+        if relay is None or relay.holds():
+            return relay
+        self.forget(asked)
+        return None
+
+    def forget(self, asked: Asked) -> None:
+        """The decision was not right for what came back: the next ones take the journey for a while."""
+        known = self._known.get(asked)
+        if known is not None:
+            known.relay, known.deciding, known.until = None, True, self._clock() + KEPT
+
+    def _remember(self, asked: Asked, now: float) -> None:
+        self._known.pop(asked, None)
+        while len(self._known) >= _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[asked] = _Known(now + KEPT)
+
+    def _begin(self, asked: Asked, known: _Known) -> None:
+        if len(self._deciding) < _AT_ONCE:
+            known.deciding = True
+            task = asyncio.get_running_loop().create_task(self._decided(asked, known))
+            self._deciding.add(task)
+            task.add_done_callback(self._deciding.discard)
+
+    async def _decided(self, asked: Asked, known: _Known) -> None:
+        """Learn where the read goes; where it has no answer of another site's, that is learned, too."""
+        try:
+            known.relay = await self._decide(asked)
+        except ScopeProxyError:
+            known.relay = None
+        except Exception as error:
+            # Its text may hold anything, a token too.
+            logger.error("a decision failed with %s, which is a bug of ours", type(error).__name__)
+            known.relay = None
+        known.until = self._clock() + KEPT
+        known.deciding = known.relay is None
