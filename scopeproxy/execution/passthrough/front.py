@@ -245,7 +245,7 @@ class Front(asyncio.Protocol):
         self._count += 1
         self._move(_LENT)
         lent = self._lent = Lent(self, lane, came)
-        lent.is_half_closed = self._half_closed
+        lent.is_doubted = self._half_closed
         lent.last = lent.last or self._count >= lane.requests
         lent.mind_time()
         self._fronts.lend(lent)
