@@ -31,8 +31,6 @@ LAYERS = {
 }
 
 _HTTP = (
-    "scopeproxy/execution/forwarding.py",
-    "scopeproxy/execution/passthrough.py",
     "scopeproxy/edges/*",
     "scopeproxy/emulator/*",
 )

@@ -97,9 +97,8 @@ class Admin:
         metrics, health = self._app.lasting.metrics, self._app.house.health
         for site in health.peers:
             metrics.sites_down.labels(site).set(health.believed_down(site))
-        passed = self._app.house.pool.counts()
-        for state, count in self._app.house.forwarder.pool().items():
-            metrics.pooled_connections.labels(state).set(count + passed[state])
+        for state, count in self._app.house.pool.counts().items():
+            metrics.pooled_connections.labels(state).set(count)
         return Reply("", 200, (("Content-Type", _TEXT),), generate_latest(metrics.registry))
 
     async def _sites(self, _: str) -> Reply:

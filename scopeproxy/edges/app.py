@@ -18,7 +18,6 @@ from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key, spool_of
 from scopeproxy.edges.lanes import lane_of, of_nobody
 from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
-from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.journal import Journal
 from scopeproxy.execution.journey import Arrival
 from scopeproxy.execution.ledger import Ledger
@@ -27,6 +26,7 @@ from scopeproxy.execution.passthrough.fronts import Fronts
 from scopeproxy.execution.passthrough.incoming import Incoming
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.lent import SAFE, Answering, Lent
+from scopeproxy.execution.passthrough.pool import Pool
 from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.reading import discard
 from scopeproxy.model.messages import Reply, json_reply
@@ -101,7 +101,7 @@ class App:
         """Open everything; the proxy answers when this returns.  Raises ConfigurationError for what cannot be."""
         try:
             await self._lasting.ledger.open()
-            await _open(self.house.forwarder, self.house.here.proxy.tls)
+            _open(self.house.pool, self.house.here.proxy.tls)
             await self._listen(list(self.house.doors.values()), self.house.here.proxy)
         except BaseException:
             await self.stop()
@@ -119,7 +119,6 @@ class App:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
         self.house.pool.close()
-        await self.house.forwarder.close()
         await self._lasting.ledger.close()
 
     async def use(self, topology: Topology) -> None:
@@ -130,13 +129,9 @@ class App:
         site, old = own_site(topology, self._here), self.house
         house = build(topology, self._here, self._lasting)
         context = tls_of(site.proxy.tls) if any(door.tls for door in house.doors.values()) else None
-        await _open(house.forwarder, site.proxy.tls)
-        try:
-            new = [door for address, door in house.doors.items() if address not in self._open_now]
-            await self._listen(new, site.proxy)
-        except ConfigurationError:
-            await house.forwarder.close()
-            raise
+        _open(house.pool, site.proxy.tls)
+        new = [door for address, door in house.doors.items() if address not in self._open_now]
+        await self._listen(new, site.proxy)
         self._warn_of_what_lasts(old, house)
         # Sockets that stay are left open; which paths are on them is looked up in the house for each call.
         self.house = house
@@ -151,7 +146,7 @@ class App:
         self._stop_chores()
         self._start_chores()
         old.pool.retire()
-        self._later(_retire(old.forwarder, old.here.proxy.timeouts.total))
+        self._later(_see_off(old.pool))
         closing = asyncio.create_task(self._close(changed))
         await asyncio.sleep(0)
         await self._listen([house.doors[address] for address in changed if address in house.doors], site.proxy)
@@ -331,19 +326,19 @@ def tls_of(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-async def _open(forwarder: Forwarder, tls: Tls) -> None:
+def _open(pool: Pool, tls: Tls) -> None:
     try:
-        await forwarder.open()
+        pool.open()
     except OSError as error:
         raise ConfigurationError([f"proxy.tls.peers: {tls.peers} cannot be used: {error}"]) from error
 
 
-async def _retire(forwarder: Forwarder, after: float) -> None:
-    """Calls under way by an old topology get all the time they may take."""
+async def _see_off(pool: Pool) -> None:
+    """Calls under way by an old topology get all the time they take, unless the proxy stops."""
     try:
-        await asyncio.sleep(after)
+        await pool.ended()
     finally:
-        await forwarder.close()
+        pool.close()
 
 
 def _let_go(task: asyncio.Task[Reply]) -> None:

@@ -100,7 +100,6 @@ class House:
     headerless: Headerless
     health: Health
     replay: Replay
-    forwarder: Forwarder
     pool: Pool
     probe: Callable[[str], Awaitable[Outcome]]
     announcing: Announcing
@@ -111,7 +110,11 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     site = topology.sites[here]
     vocabulary = vocabulary_of(topology)
     keys = _peer_keys(topology, here)
-    forwarder = Forwarder(site.proxy.routes, site.proxy.tls.peers, site.proxy.limits.site_connections)
+    pool = Pool(
+        site.proxy.routes, site.proxy.tls.peers, site.proxy.timeouts.connect, time.monotonic,
+        site.proxy.limits.site_connections,
+    )  # fmt: skip
+    forwarder = Forwarder(pool, site.proxy.limits.merged_body)
     health = Health(other.name for other in topology if other.name != here and other.services)
     delivery = Delivery(topology, here, forwarder, health, lasting.metrics, keys.get)
     ask = partial(_ask, delivery, site)
@@ -167,12 +170,7 @@ def build(topology: Topology, here: str, lasting: Lasting) -> House:
     return House(
         topology, site, opened, journey, relaying, peers, well_known, headerless, health,
         Replay(topology, here, vocabulary, lasting.journal, replicas, translating, calling, health, lasting.metrics),
-        forwarder,
-        Pool(
-            site.proxy.routes, lambda: forwarder.tls, site.proxy.timeouts.connect, time.monotonic,
-            site.proxy.limits.site_connections,
-        ),
-        partial(_probe, delivery, topology), announcing,
+        pool, partial(_probe, delivery, topology), announcing,
     )  # fmt: skip
 
 

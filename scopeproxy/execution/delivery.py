@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from scopeproxy.execution.forwarding import Forwarder, Outgoing
+from scopeproxy.execution.forwarding import Forwarder
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.lateness import Lateness
 from scopeproxy.execution.metrics import Metrics
+from scopeproxy.execution.passthrough.outgoing import Outgoing
 from scopeproxy.execution.reading import discard
 from scopeproxy.model.identity import Token
 from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Unreached, with_header, without

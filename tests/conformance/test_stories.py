@@ -111,7 +111,7 @@ def test_a_client_may_end_its_half_and_still_have_its_answer(stage: Stage) -> No
     assert client.answer().start == b"200"
 
 
-@but("aiohttp's client does not give its connection away", run=False)
+@but("an errand does not give its connection away", run=False)
 def test_a_websocket_is_a_way_for_bytes_both_ways(stage: Stage) -> None:
     def script(connection: socket.socket) -> None:
         head = head_of(connection)

@@ -127,9 +127,9 @@ def between_sites(cloud):
     calls, opened = [], []
     with contextlib.ExitStack() as stack:
         for site, app in cloud.apps.items():
-            forwarder = app.house.forwarder
+            forwarder = app.house.journey._delivery._forwarder
             stack.enter_context(_told(forwarder, "send", lambda call, site=site: calls.append((site, call))))
-            stack.enter_context(_told(forwarder._session.connector, "_create_connection", lambda *_: opened.append(1)))
+            stack.enter_context(_told(app.house.pool, "_made", lambda *_: opened.append(1)))
         yield (
             (
                 lambda: [

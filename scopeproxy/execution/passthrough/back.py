@@ -1,4 +1,4 @@
-"""The service's end: one connection, on which answers are read and handed to the exchange that waits for them."""
+"""The service's end: one connection, on which answers are read and handed to whom they are for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scopeproxy.execution.passthrough.onward import NO_OPTIONS, options_of
 from scopeproxy.execution.passthrough.states import SERVICE_MOVES, AtService, illegal
 
 if TYPE_CHECKING:
-    from scopeproxy.execution.passthrough.exchange import Exchange
+    from scopeproxy.execution.passthrough.owner import Owner, Tunnel
     from scopeproxy.execution.passthrough.pool import Pool
 
 # By name: to look a member up in its class calls a function, and each message asks a dozen times.
@@ -20,6 +20,7 @@ _IDLE, _HEAD, _BODY, _TUNNEL, _CLOSED = AtService
 
 _HEAD_LIMIT = 64 * 1024
 _NOT_HTTP, _CLOSED_EARLY = "what it answered is not HTTP", "the connection was closed before an answer"
+_CUT_SHORT = "the connection was closed in the middle of the answer"
 _BEGINNING = b"HTTP/1."
 # Bytes that are written and not yet taken before the other end is asked to wait.
 HIGH_WATER = 256 * 1024
@@ -32,8 +33,8 @@ class Back(asyncio.Protocol):
     answer has come by it before; `paused`: whether it takes no more for now."""
 
     __slots__ = (
-        "_body", "_exchange", "_held", "_holds_back", "_pool", "_stays", "_transport", "idle_until", "origin", "paused",
-        "state", "used",
+        "_body", "_exchange", "_held", "_holds_back", "_pool", "_stays", "_transport", "_tunnel", "idle_until",
+        "origin", "paused", "state", "used",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, origin: str) -> None:
@@ -41,7 +42,8 @@ class Back(asyncio.Protocol):
         self.state = _IDLE
         self.idle_until = 0.0
         self.used = self.paused = self._stays = self._holds_back = False
-        self._exchange: Exchange | None = None
+        self._exchange: Owner | None = None
+        self._tunnel: Tunnel | None = None
         self._body: Follower | None = None
         self._held = b""
         self._transport: asyncio.Transport
@@ -51,13 +53,17 @@ class Back(asyncio.Protocol):
         """Whether a call may go by it now."""
         return self.state is _IDLE
 
-    # ---- for the exchange
+    # ---- for its owner
 
-    def carry(self, exchange: Exchange, data: bytes) -> None:
+    def carry(self, exchange: Owner, data: bytes) -> None:
         """Send a call."""
+        self.keep(exchange)
+        self._transport.write(data)
+
+    def keep(self, exchange: Owner) -> None:
+        """Be there for a call of which nothing can be sent yet."""
         self._move(_HEAD)
         self._exchange = exchange
-        self._transport.write(data)
 
     def write(self, data: bytes) -> None:
         """Send more of the call's body, or of the other protocol."""
@@ -88,13 +94,13 @@ class Back(asyncio.Protocol):
         """Give the connection up, with whatever is on its way."""
         if self.state is not _CLOSED:
             self._move(_CLOSED)
-            self._exchange = None
+            self._exchange = self._tunnel = None
             self._transport.abort()
 
     def finish(self) -> None:
         """Close the connection once the service has what is on its way; it has a little time for that."""
         self._move(_CLOSED)
-        self._exchange = None
+        self._exchange = self._tunnel = None
         self._transport.close()
         asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
@@ -109,13 +115,13 @@ class Back(asyncio.Protocol):
         _ON_DATA[self.state](self, data)
 
     def eof_received(self) -> bool | None:
-        if self.state is _TUNNEL and self._exchange is not None:
-            return self._exchange.service_ended()
+        if self.state is _TUNNEL and self._tunnel is not None:
+            return self._tunnel.service_ended()
         if self.state is _BODY and self._body is not None and self._exchange is not None:
             if isinstance(self._body, Endless):
                 self._end(False)
             else:
-                self._broken("the connection was closed in the middle of the answer")
+                self._broken(_CUT_SHORT)
         elif self.state is _HEAD:
             self._broken(_NOT_HTTP if not _may_begin(self._held) else _CLOSED_EARLY)
         else:
@@ -125,7 +131,7 @@ class Back(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.lost(self)
         if self.state is not _CLOSED:
-            self._broken(_CLOSED_EARLY)
+            self._broken(_CUT_SHORT if self.state is _BODY else _CLOSED_EARLY)
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -171,7 +177,7 @@ class Back(asyncio.Protocol):
             return
         self._answer(exchange, head, framing, data, end)
 
-    def _answer(self, exchange: Exchange, head: ReplyHead, framing: int, data: bytes, end: int) -> None:
+    def _answer(self, exchange: Owner, head: ReplyHead, framing: int, data: bytes, end: int) -> None:
         self.used = True
         options = NO_OPTIONS if head.usual else options_of(head.lines)
         # RFC 9112, section 9.3.
@@ -219,20 +225,21 @@ class Back(asyncio.Protocol):
         exchange.answer_body(data)
 
     def _on_tunnel(self, data: bytes) -> None:
-        assert self._exchange is not None
-        self._exchange.from_service(data)
+        assert self._tunnel is not None
+        self._tunnel.from_service(data)
 
     def _on_closed(self, _: bytes) -> None:
         """Nobody waits for it."""
 
     # ---- moves
 
-    def _switch(self, exchange: Exchange, head: ReplyHead, data: bytes) -> None:
-        if not exchange.upgrades:
+    def _switch(self, exchange: Owner, head: ReplyHead, data: bytes) -> None:
+        self._tunnel = exchange.tunnel
+        if self._tunnel is None:
             self._broken("it changed to a protocol that nobody asked for")
             return
         self._move(_TUNNEL)
-        exchange.switched(head, data)
+        self._tunnel.switched(head, data)
 
     def _hold(self, data: bytes) -> None:
         if len(data) > _HEAD_LIMIT or not _may_begin(data):

@@ -20,7 +20,7 @@ from scopeproxy.model.messages import Reply, Unreached
 if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.front import Front
 
-# RFC 9110, section 9.2.2, but for PUT and DELETE: execution/forwarding.py tells why not these.
+# RFC 9110, section 9.2.2, but for PUT and DELETE: errand.py tells why not these.
 _REPEATED = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # What is given up when its client leaves; all else is seen through.
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
@@ -165,6 +165,11 @@ class Exchange:
     def service_ready(self) -> None:
         """The service takes more of the body again."""
         self._front.resume_reading()
+
+    @property
+    def tunnel(self) -> Exchange | None:
+        """Who takes the connection when the service changes to a protocol that the client asked for."""
+        return self if self.upgrades else None
 
     def provisional(self, head: bytes) -> None:
         """A 1xx on the way to the client."""

@@ -106,7 +106,7 @@ class Fronts:
         return not self._open
 
     def _sweep(self) -> None:
-        now, lane = self.now(), self.lane()
+        now = self.now()
         for front in [front for front in self._open if front.deadline <= now]:
             try:
                 front.late()
@@ -114,8 +114,7 @@ class Fronts:
                 # One connection must not cost all others their deadlines.
                 logger.error("a connection is given up: %s", type(error).__name__)
                 front.break_off()
-        lane.pool.sweep(now)
         self._sweeping = None
         if self._open:
-            wait = min(_SLOWEST, max(_FASTEST, min(lane.timeouts.answer, self.idle) * _SHARE_OF_PATIENCE))
+            wait = min(_SLOWEST, max(_FASTEST, min(self.lane().timeouts.answer, self.idle) * _SHARE_OF_PATIENCE))
             self._sweeping = asyncio.get_running_loop().call_later(wait, self._sweep)

@@ -96,17 +96,17 @@ class Sockets(Pool):
     """A pool whose new connections are pretended ones.  `refuses`: why there is none; `slow`: until when."""
 
     def __init__(self, clock: Any) -> None:
-        super().__init__({}, lambda: None, 2.0, clock)
+        super().__init__({}, None, 2.0, clock)
         self.made: list[Socket] = []
         self.refuses = ""
         self.slow: asyncio.Event | None = None
 
-    async def connect(self, root: Url) -> Back:
+    async def reach(self, root: Url, patience: float) -> Back:
         if self.slow is not None:
             await self.slow.wait()
         if self.refuses:
             raise Unconnected(self.refuses)
-        self._count[root.origin] += 1
+        await self._line.enter(root.origin)
         back = Back(self, root.origin)
         self.made.append(Socket(back))
         self._open.add(back)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scopeproxy.execution.delivery import Travel
+from scopeproxy.execution.reading import discard
 from scopeproxy.execution.tokens.lending import tell_site, told_site
 from scopeproxy.model.identity import Identity, SiteToken, Token
 from scopeproxy.model.messages import Request
@@ -37,7 +38,7 @@ async def lent(cloud, token, by="Corte", site="Marseille"):
     delivery = cloud.apps[by].house.journey._delivery
     request = Request("identity", "GET", f"{PAGE}?site={site}", (("X-Auth-Token", token.value),))
     reply = await delivery.deliver("Paris", request, Travel("h", "127.0.0.1"))
-    await reply.rest.aclose()
+    await discard(reply)
     return reply.status
 
 

@@ -1,0 +1,266 @@
+"""One call of the proxy's own to a service or a peer, and its answer: the counterpart of `exchange`, whose calls are a
+client's.
+
+What goes wrong is a value (Unreached), which tells whether anything was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Set
+
+from scopeproxy.execution.passthrough.arriving import Arriving
+from scopeproxy.execution.passthrough.back import Back
+from scopeproxy.execution.passthrough.chunks import Chunks
+from scopeproxy.execution.passthrough.framing import CHUNKED
+from scopeproxy.execution.passthrough.head import ReplyHead
+from scopeproxy.execution.passthrough.outgoing import Head, Outgoing, Unsendable, head_of
+from scopeproxy.execution.passthrough.pool import Pool, Unconnected
+from scopeproxy.execution.passthrough.sending import Sending
+from scopeproxy.execution.passthrough.states import AtService
+from scopeproxy.model.messages import Headers, Outcome, Reply, Unreached
+
+# What may be sent again by itself when a pooled connection turns out closed.  RFC 9110, section 9.2.2, would have PUT
+# and DELETE among them, but a delete that was done, and is repeated, answers 404: `|` would go on and delete at the
+# next site too.
+REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_CONTINUE = b"100"
+_BEFORE_REASON = len("HTTP/1.1 200 ")
+
+
+class Errand:
+    """A call from its head to the end of its answer.  `held`: bytes of an answer's body that come with its head when
+    they are here; a larger one is a stream."""
+
+    __slots__ = (
+        "_again", "_answered", "_back", "_before", "_body", "_call", "_chunks", "_held", "_loop", "_pool", "_sending",
+        "_timer", "_until", "method",
+    )  # fmt: skip
+
+    # It asks for no other protocol.
+    tunnel = None
+
+    def __init__(self, pool: Pool, call: Outgoing, held: int) -> None:
+        """Call it in the event loop."""
+        self._pool, self._call, self._held = pool, call, held
+        self._loop = asyncio.get_running_loop()
+        self.method = call.method.encode()
+        # Whether an attempt was sent anything before this one, and whether there may be another one.
+        self._before, self._again = False, call.method in REPEATED
+        self._until = self._patient() if call.deadline is None else min(self._patient(), call.deadline)
+        self._back: Back | None = None
+        self._sending: Sending | None = None
+        self._body: Arriving | None = None
+        self._chunks: Chunks | None = None
+        # The outcome; None: once more.
+        self._answered: asyncio.Future[Outcome | None]
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def outcome(self) -> Outcome:
+        """What becomes of it: the head of the answer, and the rest of that as a stream; or why there is none."""
+        try:
+            head = head_of(self._call)
+        except Unsendable as error:
+            return self._unreached(str(error))
+        if self._until <= self._loop.time():
+            return self._unreached(self._why_late())
+        back = self._pool.take(self._call.root.origin)
+        try:
+            while True:
+                made = back or await self._connected()
+                if isinstance(made, Unreached):
+                    return made
+                self._carry(made, head)
+                outcome = await self._answered
+                if outcome is not None:
+                    return outcome
+                back = None
+        except BaseException:
+            # Whoever waited for it has gone.
+            self.give_up()
+            raise
+
+    async def _connected(self) -> Back | Unreached:
+        while True:
+            try:
+                async with asyncio.timeout_at(self._until):
+                    back = await self._pool.reach(self._call.root, self._call.timeouts.connect)
+            except TimeoutError:
+                return self._unreached(self._why_late())
+            except Unconnected as error:
+                return self._unreached(str(error))
+            if back.usable:
+                return back
+            # It was closed just now: one that was in use before says nothing of a new one.
+            if not back.used:
+                return self._unreached("it closed the connection at once")
+
+    def _carry(self, back: Back, head: Head) -> None:
+        self._back, self._before = back, self._begun
+        self._answered = self._loop.create_future()
+        self._timer = self._loop.call_at(self._until, self._late)
+        self._sending = Sending(back, head, self._call.body, self._moved, self._lose)
+        at_once = self._sending.begin()
+        if at_once:
+            back.carry(self, at_once)
+        else:
+            back.keep(self)
+
+    def give_up(self) -> None:
+        """Nobody wants what is still to come of it."""
+        self._stop()
+        back, self._back = self._back, None
+        if back is not None:
+            back.close()
+
+    # ---- what the service does
+
+    @property
+    def _begun(self) -> bool:
+        """Whether it may have been given any of it."""
+        return self._before or (self._sending is not None and self._sending.begun)
+
+    @property
+    def sent(self) -> bool:
+        """Whether the service was given all of it."""
+        return self._sending is not None and self._sending.sent
+
+    def service_full(self) -> None:
+        """The service takes no more of the body for now: the next piece of it will see that."""
+
+    def service_ready(self) -> None:
+        """The service takes more of the body again."""
+        if self._sending is not None:
+            self._sending.ready()
+
+    def provisional(self, head: bytes) -> None:
+        """A 1xx: it is answering, and may ask for the body."""
+        self._again = False
+        if self._sending is not None and head[9:12] == _CONTINUE:
+            self._sending.asked()
+        if self._call.provisional is not None:
+            self._call.provisional(head)
+
+    def answer(self, head: ReplyHead, framing: int, options: Set[bytes], body: bytes) -> None:
+        """The head of the answer, and what has come of its body: all of it, mostly.
+
+        One in chunks is a stream even so, since it goes on in chunks."""
+        if self._sending is not None:
+            self._sending.answered()
+        if framing == CHUNKED:
+            self._chunks = Chunks()
+            body = _data(self._chunks, body)
+        if framing < 0 or not framing == len(body) <= self._held:
+            self._until = self._patient()
+            self._body = Arriving(self)
+            self._body.put(body)
+            body = b""
+        reason, headers = _told(head)
+        self._settle(Reply(self._call.site, head.status, headers, body, self._body, reason))
+
+    def answer_goes_on(self) -> None:
+        """More of the body is to come: the stream waits for it."""
+
+    def answer_body(self, data: bytes) -> None:
+        """More of the body."""
+        assert self._body is not None
+        self._until = self._patient()
+        self._body.put(data if self._chunks is None else _data(self._chunks, data))
+
+    def ended(self) -> None:
+        """The answer is whole."""
+        self._back = None
+        self._stop()
+        if self._body is not None:
+            self._body.end()
+
+    def broken(self, back: Back, state: AtService, why: str) -> None:
+        """The connection was lost."""
+        self._back = None
+        if state is AtService.HEAD and back.used and self._again:
+            # RFC 9110, section 9.2.2: what does no harm twice, when a connection from the pool proves closed.
+            self._again = False
+            self._stop()
+            self._settle(None)
+        else:
+            self._lose(ConnectionError(why))
+
+    # ---- for the stream of the answer
+
+    def reader_full(self) -> None:
+        """The answer is taken too slowly."""
+        if self._back is not None:
+            self._back.pause_reading()
+
+    def reader_ready(self) -> None:
+        """More of the answer is taken again."""
+        if self._back is not None:
+            self._back.resume_reading()
+
+    def reader_waits(self) -> None:
+        """The service has its time from now on: what the reader took before is not its fault."""
+        self._until = self._patient()
+
+    # ---- time
+
+    def _patient(self) -> float:
+        return self._loop.time() + self._call.timeouts.answer
+
+    def _moved(self) -> None:
+        # A body on its way earns more time with each piece that gets through.
+        self._until = self._patient()
+
+    def _late(self) -> None:
+        if self._body is not None and not self._body.is_waited_for:
+            self._until = self._patient()
+        if self._until > self._loop.time():
+            self._timer = self._loop.call_at(self._until, self._late)
+        elif self._body is None:
+            self._lose(TimeoutError(self._why_late()))
+        else:
+            self._lose(TimeoutError("no more of it came in time"))
+
+    def _why_late(self) -> str:
+        deadline = self._call.deadline
+        if deadline is not None and self._loop.time() >= deadline:
+            return "no answer within the time that the call was given"
+        return f"no {'answer' if self._begun else 'connection'} within {self._call.timeouts.answer:g} s"
+
+    # ---- the end
+
+    def _unreached(self, why: str) -> Unreached:
+        return Unreached(self._call.site, self._begun, why)
+
+    def _lose(self, error: OSError) -> None:
+        """There will be no answer, or no more of it."""
+        self.give_up()
+        if self._body is not None:
+            self._body.lose(error)
+        else:
+            self._settle(self._unreached(str(error)))
+
+    def _settle(self, outcome: Outcome | None) -> None:
+        # Where nobody waits any more there is nothing to tell.
+        if not self._answered.done():
+            self._answered.set_result(outcome)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sending is not None:
+            self._sending.stop()
+
+
+def _data(chunks: Chunks, framed: bytes) -> bytes:
+    """What is in the chunks; they have passed one follower already, so every line is right, and whole."""
+    data: list[bytes] = []
+    chunks.follow(framed, 0, data)
+    return data[0] if len(data) == 1 else b"".join(data)
+
+
+def _told(head: ReplyHead) -> tuple[str, Headers]:
+    """The reason and the headers as they came; bytes that are no text come back as they were."""
+    first, *lines = head.data[: head.end - 4].decode("utf-8", "surrogateescape").split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    return first[_BEFORE_REASON:], tuple((name, value.strip(" \t")) for name, _, value in pairs)
