@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from scopeproxy.execution.passthrough.framing import TO_THE_END, Endless, Follower, follower, of_reply
 from scopeproxy.execution.passthrough.head import END, Malformed, ReplyHead
 from scopeproxy.execution.passthrough.onward import NO_OPTIONS, options_of
 from scopeproxy.execution.passthrough.states import SERVICE_MOVES, AtService, illegal
+from scopeproxy.execution.passthrough.wire import Wire
 
 if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.owner import Owner, Tunnel
@@ -22,31 +23,29 @@ _HEAD_LIMIT = 64 * 1024
 _NOT_HTTP, _CLOSED_EARLY = "what it answered is not HTTP", "the connection was closed before an answer"
 _CUT_SHORT = "the connection was closed in the middle of the answer"
 _BEGINNING = b"HTTP/1."
-# Bytes that are written and not yet taken before the other end is asked to wait.
-HIGH_WATER = 256 * 1024
 # Seconds that the other end gets for what was written last.
 LINGER = 2.0
 
 
 class Back(asyncio.Protocol):
     """A connection to a service.  `origin`: the service's; `idle_until`: when the pool gives it up; `used`: whether an
-    answer has come by it before; `paused`: whether it takes no more for now."""
+    answer has come by it before; `paused`: whether it takes no more for now; `wire`: its socket."""
 
     __slots__ = (
-        "_body", "_exchange", "_held", "_holds_back", "_pool", "_stays", "_transport", "_tunnel", "idle_until",
-        "origin", "paused", "state", "used",
+        "_body", "_exchange", "_held", "_pool", "_stays", "_tunnel", "idle_until",
+        "origin", "paused", "state", "used", "wire",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, origin: str) -> None:
         self._pool, self.origin = pool, origin
         self.state = _IDLE
         self.idle_until = 0.0
-        self.used = self.paused = self._stays = self._holds_back = False
+        self.used = self.paused = self._stays = False
         self._exchange: Owner | None = None
         self._tunnel: Tunnel | None = None
         self._body: Follower | None = None
         self._held = b""
-        self._transport: asyncio.Transport
+        self.wire: Wire
 
     @property
     def usable(self) -> bool:
@@ -58,58 +57,31 @@ class Back(asyncio.Protocol):
     def carry(self, exchange: Owner, data: bytes) -> None:
         """Send a call."""
         self.keep(exchange)
-        self._transport.write(data)
+        self.wire.write(data)
 
     def keep(self, exchange: Owner) -> None:
         """Be there for a call of which nothing can be sent yet."""
         self._move(_HEAD)
         self._exchange = exchange
 
-    def write(self, data: bytes) -> None:
-        """Send more of the call's body, or of the other protocol."""
-        self._transport.write(data)
-
-    def write_eof(self) -> bool:
-        """Send no more, and go on listening.  Whether that can be."""
-        if not self._transport.can_write_eof() or self._transport.is_closing():
-            return False
-        try:
-            self._transport.write_eof()
-        except OSError:
-            # The service has reset the connection, and the loop does not know yet.
-            return False
-        return True
-
-    def pause_reading(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
-            self._holds_back = True
-
-    def resume_reading(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._holds_back = False
-
     def close(self) -> None:
         """Give the connection up, with whatever is on its way."""
         if self.state is not _CLOSED:
             self._move(_CLOSED)
             self._exchange = self._tunnel = None
-            self._transport.abort()
+            self.wire.abort()
 
     def finish(self) -> None:
         """Close the connection once the service has what is on its way; it has a little time for that."""
         self._move(_CLOSED)
         self._exchange = self._tunnel = None
-        self._transport.close()
-        asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
+        self.wire.close()
+        asyncio.get_running_loop().call_later(LINGER, self.wire.abort)
 
     # ---- for the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A transport of uvloop has all that asyncio's have, and is none of them by its class.
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(HIGH_WATER)
+        self.wire = Wire(transport)
 
     def data_received(self, data: bytes) -> None:
         _ON_DATA[self.state](self, data)
@@ -129,6 +101,7 @@ class Back(asyncio.Protocol):
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.wire.is_there = False
         self._pool.lost(self)
         if self.state is not _CLOSED:
             self._broken(_CUT_SHORT if self.state is _BODY else _CLOSED_EARLY)
@@ -254,9 +227,9 @@ class Back(asyncio.Protocol):
         exchange, self._exchange, self._body = self._exchange, None, None
         if stays and not self.paused and exchange is not None and exchange.sent:
             self._move(_IDLE)
-            if self._holds_back:
+            if self.wire.is_held_back:
                 # The client of this answer was full with the last piece of it; the next one must not wait for it.
-                self.resume_reading()
+                self.wire.resume_reading()
             self._pool.put(self)
         else:
             self.close()

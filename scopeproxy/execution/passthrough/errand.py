@@ -191,12 +191,12 @@ class Errand:
     def reader_full(self) -> None:
         """The answer is taken too slowly."""
         if self._back is not None:
-            self._back.pause_reading()
+            self._back.wire.pause_reading()
 
     def reader_ready(self) -> None:
         """More of the answer is taken again."""
         if self._back is not None:
-            self._back.resume_reading()
+            self._back.wire.resume_reading()
 
     def reader_waits(self) -> None:
         """The service has its time from now on: what the reader took before is not its fault."""

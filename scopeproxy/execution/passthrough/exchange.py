@@ -69,17 +69,17 @@ class Exchange:
             self._waiting.append(data)
         elif self._back is not None:
             if data:
-                self._back.write(data)
+                self._back.wire.write(data)
             self._front.wait_for_service()
 
     def pass_on(self, data: bytes) -> None:
         """Send bytes of another protocol."""
         if self._back is not None:
-            self._back.write(data)
+            self._back.wire.write(data)
 
     def _connect(self, data: bytes) -> None:
         self._waiting = [data]
-        self._front.pause_reading()
+        self._front.wire.pause_reading()
         self._front.wait_for_connection()
         self._connecting = asyncio.get_running_loop().create_task(self._connected())
 
@@ -104,7 +104,7 @@ class Exchange:
                 self.fail(Unreached(self._lane.here, False, "it closed the connection at once"))
             return
         self._back = back
-        self._front.resume_reading()
+        self._front.wire.resume_reading()
         self._front.wait_for_service()
         back.carry(self, b"".join(waiting))
 
@@ -131,16 +131,16 @@ class Exchange:
     def client_full(self) -> None:
         """The client takes no more for now."""
         if self._back is not None:
-            self._back.pause_reading()
+            self._back.wire.pause_reading()
 
     def client_ready(self) -> None:
         """The client takes more again."""
         if self._back is not None:
-            self._back.resume_reading()
+            self._back.wire.resume_reading()
 
     def client_ended(self) -> bool:
         """The client of another protocol sends no more.  Whether it still listens to somebody."""
-        return self._back is not None and self._back.write_eof() and not self._half_ended()
+        return self._back is not None and self._back.wire.write_eof() and not self._half_ended()
 
     # ---- what the service does
 
@@ -160,11 +160,11 @@ class Exchange:
 
     def service_full(self) -> None:
         """The service takes no more of the body for now."""
-        self._front.pause_reading()
+        self._front.wire.pause_reading()
 
     def service_ready(self) -> None:
         """The service takes more of the body again."""
-        self._front.resume_reading()
+        self._front.wire.resume_reading()
 
     @property
     def tunnel(self) -> Exchange | None:
@@ -174,7 +174,7 @@ class Exchange:
     def provisional(self, head: bytes) -> None:
         """A 1xx on the way to the client."""
         self._again = None
-        self._front.write(head)
+        self._front.wire.write(head)
 
     def answer(self, head: ReplyHead, framing: int, options: Set[bytes], body: bytes) -> None:
         """The head of the answer, of which Connection says `options`, and what has come of its body."""
@@ -187,7 +187,7 @@ class Exchange:
             # Without chunks the client could not tell an end from a loss.
             self._chunks = True
             body = _chunk(body)
-        self._front.write(out + body)
+        self._front.wire.write(out + body)
 
     def answer_goes_on(self) -> None:
         """More of the body is to come."""
@@ -195,30 +195,30 @@ class Exchange:
 
     def answer_body(self, data: bytes) -> None:
         """More of the answer's body."""
-        self._front.write(_chunk(data) if self._chunks else data)
+        self._front.wire.write(_chunk(data) if self._chunks else data)
         self._front.go_on()
 
     def ended(self) -> None:
         """The answer is whole."""
         if self._chunks:
-            self._front.write(b"0\r\n\r\n")
+            self._front.wire.write(b"0\r\n\r\n")
         self._back = None
         self._front.answered(self)
 
     def switched(self, head: ReplyHead, data: bytes) -> None:
         """The service speaks another protocol from here on."""
         self._answered(head.status)
-        self._front.write(self._onward.switching(head) + data)
+        self._front.wire.write(self._onward.switching(head) + data)
         self._front.switched()
 
     def from_service(self, data: bytes) -> None:
         """Bytes of another protocol."""
-        self._front.write(data)
+        self._front.wire.write(data)
         self._front.go_on()
 
     def service_ended(self) -> bool:
         """The service of another protocol sends no more.  Whether it still listens to somebody."""
-        if not self._front.write_eof():
+        if not self._front.wire.write_eof():
             # A client that cannot be told so gets what is on its way, and an end of all.
             self._one_ended = True
         return not self._half_ended()
@@ -235,7 +235,7 @@ class Exchange:
     def broken(self, back: Back, state: AtService, why: str) -> None:
         """The connection to the service was lost."""
         self._back = None
-        if state is AtService.HEAD and self._again is not None and back.used and self._front.is_there:
+        if state is AtService.HEAD and self._again is not None and back.used and self._front.wire.is_there:
             again, self._again = self._again, None
             self._connect(again)
         elif self.begun:
@@ -271,7 +271,7 @@ class Exchange:
     def _answer_for_it(self, reply: Reply) -> None:
         self.begun = True
         self.last = self.last or not self.sent or self._front.is_stopping
-        self._front.write(self._onward.told(reply, self.method, self.last))
+        self._front.wire.write(self._onward.told(reply, self.method, self.last))
         self._front.answered(self)
 
     def _drop(self) -> None:

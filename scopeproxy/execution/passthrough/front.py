@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from scopeproxy.errors import BodyBrokenOff, BodyTooSlow, CallerError
-from scopeproxy.execution.passthrough.back import HIGH_WATER, LINGER
+from scopeproxy.execution.passthrough.back import LINGER
 from scopeproxy.execution.passthrough.entry import Entry, Said, entry
 from scopeproxy.execution.passthrough.exchange import Exchange
 from scopeproxy.execution.passthrough.framing import Follower, follower
@@ -20,6 +20,7 @@ from scopeproxy.execution.passthrough.relay import Asked
 from scopeproxy.execution.passthrough.relayed import Relayed
 from scopeproxy.execution.passthrough.states import CLIENT_MOVES, AtClient, illegal
 from scopeproxy.execution.passthrough.ways import Way
+from scopeproxy.execution.passthrough.wire import Wire
 from scopeproxy.model.messages import json_reply
 from scopeproxy.model.topology import Timeouts
 
@@ -43,17 +44,17 @@ class Front(asyncio.Protocol):
     """A client's connection, from an `address`.  `deadline`: when `late` is called, by the clock of the fronts."""
 
     __slots__ = (
-        "_body", "_count", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_is_paused", "_lane", "_lent",
-        "_looked_at", "_onward", "_said", "_transport", "address", "deadline", "is_stopping", "is_there", "now",
-        "state",
+        "_body", "_count", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_lane", "_lent",
+        "_looked_at", "_onward", "_said", "address", "deadline", "is_stopping", "now",
+        "state", "wire",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
         self._fronts, self.now = fronts, fronts.now
         self.state = _READY
-        self.is_there = self.is_stopping = False
+        self.is_stopping = False
         self.deadline = 0.0
-        self._transport: asyncio.Transport
+        self.wire: Wire
         self._lane: Lane | None = None
         self._said: Said | None = None
         self._onward: Onward
@@ -64,17 +65,14 @@ class Front(asyncio.Protocol):
         self._count = 0
         # How much of what is held is known to be no end of a head.
         self._looked_at = 0
-        self._full = self._half_closed = self._is_paused = False
+        self._full = self._half_closed = False
 
     # ---- for the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A transport of uvloop has all that asyncio's have, and is none of them by its class.
-        self._transport, self.is_there = cast(asyncio.Transport, transport), True
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else ""
+        self.wire = Wire(transport)
+        self.address = self.wire.address
         self._use(self._fronts.lane())
-        self._transport.set_write_buffer_limits(HIGH_WATER)
         self.deadline = self.now() + self._fronts.idle
         self._fronts.made(self)
 
@@ -85,12 +83,12 @@ class Front(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         if self.state is _TUNNEL and self._exchange is not None:
-            return self._can_half_close() and self._exchange.client_ended()
+            return self.wire.can_half_close and self._exchange.client_ended()
         # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
         # the bytes are the same.  So a read gets a little time; a write is seen through either way.
         sent_ahead, lent = self.state is _READY and bool(self._held), self._lent
         is_whole = self.state is _ANSWERING or (lent is not None and lent.is_whole)
-        self._half_closed = (sent_ahead or is_whole) and self._can_half_close()
+        self._half_closed = (sent_ahead or is_whole) and self.wire.can_half_close
         if self._half_closed and sent_ahead:
             asyncio.get_running_loop().call_soon(self._next)
         if self._half_closed and self._exchange is not None and self._exchange.may_be_given_up:
@@ -101,7 +99,7 @@ class Front(asyncio.Protocol):
         return self._half_closed
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_there = False
+        self.wire.is_there = False
         self._give_up_lent(BodyBrokenOff("the request's body broke off"))
         exchange = self._exchange
         if exchange is None or not exchange.client_left():
@@ -239,7 +237,7 @@ class Front(asyncio.Protocol):
     def _on_answering(self, data: bytes) -> None:
         self._held = data
         if len(data) > _HELD:
-            self.pause_reading()
+            self.wire.pause_reading()
 
     def _lend(self, came: Entry, lane: Lane, data: bytes) -> None:
         self._count += 1
@@ -265,7 +263,7 @@ class Front(asyncio.Protocol):
                 self._refuse(error)
             return
         if len(self._held) > _HELD:
-            self.pause_reading()
+            self.wire.pause_reading()
 
     def _give_up_lent(self, why: BodyBrokenOff) -> None:
         lent, self._lent = self._lent, None
@@ -282,11 +280,6 @@ class Front(asyncio.Protocol):
 
     # ---- for the exchange, and for what was lent
 
-    def write(self, data: bytes) -> None:
-        """Send to the client; a client that has left is sent nothing."""
-        if self.is_there and data:
-            self._transport.write(data)
-
     def go_on(self) -> None:
         """More was sent to the client: the next piece has its time."""
         self._wait(SILENT if self.state is _TUNNEL and not self._full else self._timeouts.answer)
@@ -294,7 +287,7 @@ class Front(asyncio.Protocol):
     def answered(self, exchange: Exchange) -> None:
         """The answer is whole."""
         self._exchange = self._body = None
-        if not self.is_there:
+        if not self.wire.is_there:
             self._close()
         elif not exchange.sent:
             self._linger()
@@ -332,7 +325,7 @@ class Front(asyncio.Protocol):
         self._exchange = None
         # It is counted when it is lent.
         self._count -= 1
-        if self.is_there:
+        if self.wire.is_there:
             self._lend(came, self._use(self._lane), self._held)
         else:
             self._close()
@@ -340,32 +333,9 @@ class Front(asyncio.Protocol):
     def break_off(self) -> None:
         """End the connection in the middle of an answer, so that nobody takes it for whole."""
         self._exchange = None
-        if self.is_there:
-            self._transport.abort()
+        if self.wire.is_there:
+            self.wire.abort()
         self._close()
-
-    def write_eof(self) -> bool:
-        """Send the client no more, and go on listening.  Whether that can be."""
-        if not self._can_half_close():
-            return False
-        try:
-            self._transport.write_eof()
-        except OSError:
-            # The client has reset the connection, and the loop does not know yet.
-            return False
-        return True
-
-    def pause_reading(self) -> None:
-        """Have the client wait."""
-        if self.is_there and not self._transport.is_closing():
-            self._transport.pause_reading()
-            self._is_paused = True
-
-    def resume_reading(self) -> None:
-        """Have the client go on."""
-        if self.is_there and not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._is_paused = False
 
     def wait_for_service(self) -> None:
         """From now on the service has its time; or the client, for more of its body, which is a little less."""
@@ -436,8 +406,8 @@ class Front(asyncio.Protocol):
         self._wait(self._timeouts.answer if self._full else self._fronts.idle)
         if self._full:
             return
-        if self._is_paused:
-            self.resume_reading()
+        if self.wire.is_held_back:
+            self.wire.resume_reading()
         if self._held:
             # In a turn of its own: a thousand requests sent ahead must not become a thousand calls deep.
             asyncio.get_running_loop().call_soon(self._next)
@@ -452,7 +422,7 @@ class Front(asyncio.Protocol):
         told = {"error": {"status": error.status, "message": str(error)}}
         reply = json_reply("", error.status, told)
         headers = (*reply.headers, ("Content-Length", str(len(reply.body))))
-        self.write(self._onward.told(replace(reply, headers=headers), b"GET", True))
+        self.wire.write(self._onward.told(replace(reply, headers=headers), b"GET", True))
         self._linger()
 
     def _blame(self, exchange: Exchange, error: CallerError) -> None:
@@ -465,27 +435,24 @@ class Front(asyncio.Protocol):
     def _linger(self) -> None:
         """Close so that the last answer arrives: what comes in meanwhile would else reset it (RFC 9112, 9.6)."""
         self._exchange = None
-        if not self.is_there:
+        if not self.wire.is_there:
             self._close()
             return
         # Over TLS there is no half of an end: the client goes by the length of the answer, and closes.
-        self.write_eof()
+        self.wire.write_eof()
         self._move(_LINGERING)
         self._wait(LINGER)
-        self.resume_reading()
+        self.wire.resume_reading()
 
     def _close(self) -> None:
         if self.state is not _CLOSED:
             self._move(_CLOSED)
             # For the client to take what was written last.
             self._wait(self._timeouts.answer)
-        if self.is_there:
-            self._transport.close()
+        if self.wire.is_there:
+            self.wire.close()
         else:
             self._fronts.lost(self)
-
-    def _can_half_close(self) -> bool:
-        return self.is_there and self._transport.can_write_eof() and not self._transport.is_closing()
 
     def _use(self, lane: Lane | None) -> Lane:
         """Go by a lane: a new topology has another one."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from scopeproxy.errors import BodyBrokenOff, BodyTooSlow, CallerError
 from scopeproxy.execution.passthrough.answer import answer
-from scopeproxy.execution.passthrough.back import HIGH_WATER
 from scopeproxy.execution.passthrough.entry import Entry
 from scopeproxy.execution.passthrough.framing import follower
 from scopeproxy.execution.passthrough.head import every_line
 from scopeproxy.execution.passthrough.incoming import Incoming
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.onward import options_of
+from scopeproxy.execution.passthrough.wire import HIGH_WATER
 from scopeproxy.model.messages import NOTHING, Body, Headers, Reply, Request
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Lent:
             self._expects = self._expects and not pieces
             self.body.take(pieces, self.is_whole)
             if self.body.held > HIGH_WATER:
-                self._front.pause_reading()
+                self._front.wire.pause_reading()
             self.mind_time()
         return passed
 
@@ -189,7 +189,7 @@ class Lent:
                 await reply.rest.aclose()
 
     async def _send(self, data: bytes) -> None:
-        self._front.write(data)
+        self._front.wire.write(data)
         if self.is_doubted:
             self.is_doubted = False
             self.mind_time()
@@ -201,9 +201,9 @@ class Lent:
         """The journey waits for the body."""
         if self._expects and not self.begun:
             # Whoever takes the first byte is ready for the body; until then the client waits (RFC 9110, 10.1.1).
-            self._front.write(_CONTINUE)
+            self._front.wire.write(_CONTINUE)
         self._expects = False
-        self._front.resume_reading()
+        self._front.wire.resume_reading()
         self.mind_time()
 
 

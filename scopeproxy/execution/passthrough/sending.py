@@ -118,7 +118,7 @@ class Sending:
         if not self.begun:
             data, self.begun = self._head.data + data, True
         if data:
-            self._back.write(data)
+            self._back.wire.write(data)
         # Not before: until then the connection is good for nobody else.
         self.sent = last
         self._moved()

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from scopeproxy.execution.passthrough.back import HIGH_WATER
 from scopeproxy.execution.passthrough.lent import HALF_CLOSED, HeadNotText
 from scopeproxy.execution.passthrough.states import AtClient
+from scopeproxy.execution.passthrough.wire import HIGH_WATER
 from tests.execution.passthrough.conftest import Never
 
 GET = b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n"
