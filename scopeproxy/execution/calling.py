@@ -103,9 +103,10 @@ class Calling:
             return Unreached(call.site, False, "no token for it within the time that the call was given")
         if not isinstance(ready, Request):
             return ready
-        travel = replace(travel, home=grant.home)
-        if call.site != self._here:
-            travel = replace(travel, scope=to_header(call.scope), token=grant.token)
+        if call.site == self._here:
+            travel = replace(travel, home=grant.home)
+        else:
+            travel = replace(travel, home=grant.home, scope=to_header(call.scope), token=grant.token)
         return Leaving(ready, travel, grant)
 
     async def _ready(self, call: Call, found: Found, grant: Grant, intent: Intent) -> Request | Outcome:

@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Any
 
 from scopeproxy.lang.scope import At, Location, Or, any_of, sites_of
 from scopeproxy.model.messages import Reply
 from scopeproxy.planning.lists import contents
 
+# Half of them are kept for certain.
 _REMEMBERED = 100_000
 
-Key = tuple[str, str, str]
+# A project, a service, and a site in whose answers ids were seen.
+Seen = dict[tuple[str, str, str], set[str]]
 
 
 class Affinity:
-    """Project, service and id → the sites in whose answers the id was seen."""
+    """The ids that were seen in the answers of each site.
+
+    A list may hold ten thousand, of which each is seen again with every reading: so they are noted by the list, and
+    forgotten by the half, the one in which nothing was noted for longest.
+    """
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
-        self._remembered = remembered
-        self._seen: OrderedDict[Key, frozenset[str]] = OrderedDict()
+        self._half = remembered // 2
+        self._new: Seen = {}
+        self._old: Seen = {}
+        self._count = 0
 
     def learn(self, project: str, service: str, reply: Reply) -> None:
         """Note the ids in an answer that came from one site."""
-        here = frozenset((reply.site,))
-        for id_ in ids_in(reply):
-            key = (project, service, id_)
-            known = self._seen.get(key)
-            if known is None:
-                self._seen[key] = here
-                continue
-            self._seen.move_to_end(key)
-            if not here <= known:
-                self._seen[key] = known | here
-        while len(self._seen) > self._remembered:
-            self._seen.popitem(last=False)
+        ids = ids_in(reply)
+        if not ids:
+            return
+        known = self._new.setdefault((project, service, reply.site), set())
+        before = len(known)
+        known.update(ids)
+        self._count += len(known) - before
+        if self._count > self._half:
+            self._old, self._new, self._count = self._new, {}, 0
 
     def prefer(self, project: str, service: str, id_: str | None, location: Location) -> Location:
         """The location with the site first at which alone, of its sites, the id was seen; else as it is written."""
         if id_ is None or not isinstance(location, Or):
             return location
-        seen = self._seen.get((project, service, id_), frozenset()).intersection(sites_of(location))
+        seen = {site for site in sites_of(location) if self._was_seen((project, service, site), id_)}
         if len(seen) != 1:
             return location
         (site,) = seen
         return any_of(sorted(location.parts, key=lambda part: part != At(site)))
+
+    def _was_seen(self, key: tuple[str, str, str], id_: str) -> bool:
+        return id_ in self._new.get(key, ()) or id_ in self._old.get(key, ())
 
 
 def ids_in(reply: Reply) -> tuple[str, ...]:
@@ -53,10 +59,9 @@ def ids_in(reply: Reply) -> tuple[str, ...]:
     return tuple(_ids(contents(reply))) if reply.ok else ()
 
 
-def _ids(value: Any) -> Iterator[str]:
+def _ids(value: Any) -> list[str]:
     # What is inside of a resource that has an id of its own is part of it, or belongs to another service.
     inside = value.values() if isinstance(value, dict) and "id" not in value else (value,)
-    for items in inside:
-        for item in items if isinstance(items, list) else (items,):
-            if isinstance(item, dict) and isinstance(item.get("id"), str):
-                yield item["id"]
+    lists = (items if isinstance(items, list) else (items,) for items in inside)
+    found = [item.get("id") for items in lists for item in items if isinstance(item, dict)]
+    return [id_ for id_ in found if isinstance(id_, str)]
