@@ -17,8 +17,9 @@ Decide = Callable[[Asked], Awaitable[Relay | None]]
 # change meanwhile (another worker's login, a replica that another site tells of) is noticed as late as that.
 KEPT, RENEWED = 5.0, 1.0
 
-# So many reads are remembered, and so many decisions are made at a time: the rest takes the journey.
-_REMEMBERED, _AT_ONCE = 1024, 16
+# So many reads are remembered, of so many bytes each, and so many decisions are made at a time: the rest takes the
+# journey.
+_REMEMBERED, _LARGEST, _AT_ONCE = 1024, 8 * 1024, 16
 
 
 class _Known:
@@ -44,7 +45,7 @@ class Relays:
         """Where the read goes; None: it takes the journey.  One that comes for the second time gets a decision."""
         now, known = self._clock(), self._known.get(asked)
         if known is None or known.until <= now:
-            self._remember(asked, now)
+            self._remember(asked, _Known(now + KEPT))
             return None
         relay = known.relay
         if not known.deciding and (relay is None or known.until - now <= RENEWED):
@@ -56,15 +57,27 @@ class Relays:
 
     def forget(self, asked: Asked) -> None:
         """The decision was not right for what came back: the next ones take the journey for a while."""
-        known = self._known.get(asked)
-        if known is not None:
-            known.relay, known.deciding, known.until = None, True, self._clock() + KEPT
+        # One that is being made now is for what was there before.
+        nowhere = _Known(self._clock() + KEPT)
+        nowhere.deciding = True
+        self._remember(asked, nowhere)
 
-    def _remember(self, asked: Asked, now: float) -> None:
+    def end(self) -> None:
+        """Nobody asks any more."""
+        for task in self._deciding:
+            task.cancel()
+
+    def _remember(self, asked: Asked, known: _Known) -> None:
+        """Keep what is known, behind what is forgotten before it."""
+        if len(asked.target) + len(asked.fields) > _LARGEST:
+            return
         self._known.pop(asked, None)
-        while len(self._known) >= _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[asked] = _Known(now + KEPT)
+        while self._known:
+            first = next(iter(self._known))
+            if len(self._known) < _REMEMBERED and self._known[first].until > self._clock():
+                break
+            del self._known[first]
+        self._known[asked] = known
 
     def _begin(self, asked: Asked, known: _Known) -> None:
         if len(self._deciding) < _AT_ONCE:
@@ -75,13 +88,15 @@ class Relays:
 
     async def _decided(self, asked: Asked, known: _Known) -> None:
         """Learn where the read goes; where it has no answer of another site's, that is learned, too."""
+        # What is decided goes by what is so now, however long it takes.
+        until, relay = self._clock() + KEPT, None
         try:
-            known.relay = await self._decide(asked)
+            relay = await self._decide(asked)
         except ScopeProxyError:
-            known.relay = None
+            pass
         except Exception as error:
             # Its text may hold anything, a token too.
             logger.error("a decision failed with %s, which is a bug of ours", type(error).__name__)
-            known.relay = None
-        known.until = self._clock() + KEPT
-        known.deciding = known.relay is None
+        if self._known.get(asked) is known:
+            known.relay, known.until, known.deciding = relay, until, relay is None
+            self._remember(asked, known)

@@ -127,3 +127,51 @@ async def test_what_is_remembered_and_decided_at_a_time_is_bounded(made, monkeyp
     await made.find(many[-1])
     assert made.count >= 2
     assert not made.relays._deciding
+
+
+async def test_what_is_decided_is_as_old_as_its_beginning(made):
+    """A decision that takes long goes by what was so when it was begun."""
+    await made.find()
+    made.relays.find(ASKED)
+    await asyncio.sleep(0)
+    made.time += KEPT - 0.1
+    assert (await made.find(), made.count) == (None, 1)
+    assert made.relays.find(ASKED) is made.decides
+    made.time += 0.1
+    assert made.relays.find(ASKED) is None
+
+
+async def test_an_answer_that_was_not_plain_outweighs_a_decision_under_way(made):
+    for _ in range(3):
+        await made.find()
+    made.time += KEPT - RENEWED
+    assert made.relays.find(ASKED) is made.decides
+    made.relays.forget(ASKED)
+    assert [await made.find() for _ in range(3)] == [None] * 3
+
+
+async def test_a_head_is_remembered_only_up_to_a_size(made):
+    long = ASKED._replace(fields=b"\r\nX: %b\r\n\r\n" % (b"x" * 8192))
+    assert [await made.find(long) for _ in range(5)] == [None] * 5
+    assert not made.relays._known
+
+
+async def test_what_is_over_is_not_remembered_until_there_are_too_many(made):
+    many = [ASKED._replace(target=b"/%d" % number) for number in range(20)]
+    for asked in many:
+        made.relays.find(asked)
+    made.time += KEPT
+    made.relays.find(ASKED)
+    assert list(made.relays._known) == [ASKED]
+
+
+async def test_what_goes_on_is_not_the_first_to_be_forgotten(made, monkeypatch):
+    monkeypatch.setattr(module, "_REMEMBERED", 10)
+    for _ in range(3):
+        await made.find()
+    for number in range(10):
+        if number == 5:
+            made.time += KEPT - RENEWED
+            await made.find()
+        made.relays.find(ASKED._replace(target=b"/%d" % number))
+    assert await made.find() is made.decides
