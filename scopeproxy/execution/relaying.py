@@ -144,7 +144,8 @@ class _Telling:
 
     def failed(self, unreached: Unreached, seconds: float) -> Reply:
         request, story = self._arrival.request, self._about(unreached)
-        error = SiteFailure(f"{unreached.site}: {unreached.why}: {request.method} {request.path} got no answer", 504)
+        why = f"{unreached.site}: {unreached.why}: {request.method} {request.path} got no answer"
+        error = SiteFailure(why, 504 if unreached.sent else 502)
         reply = self._telling.fault(request.service, error)
         self._telling.keep(self._telling.record(self._arrival, story, reply.status, error, seconds))
         return replace(reply, headers=(*reply.headers, *self._telling.beside(story)))

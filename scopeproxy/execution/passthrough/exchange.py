@@ -85,10 +85,10 @@ class Exchange:
 
     async def _connected(self) -> None:
         try:
-            back = await self._lane.pool.connect(self.way.root)
+            back = await self._reach()
         except Unconnected as error:
             if self._waiting is not None:
-                self.fail(Unreached(self._lane.here, False, str(error)))
+                self.fail(Unreached(self._site, False, str(error)))
             # Or else nobody waits for it any more, and it was told.
             return
         waiting, self._waiting = self._waiting, None
@@ -101,12 +101,21 @@ class Exchange:
             if back.used:
                 self._connect(b"".join(waiting))
             else:
-                self.fail(Unreached(self._lane.here, False, "it closed the connection at once"))
+                self.fail(Unreached(self._site, False, "it closed the connection at once"))
             return
         self._back = back
         self._front.wire.resume_reading()
         self._front.wait_for_service()
         back.carry(self, b"".join(waiting))
+
+    async def _reach(self) -> Back:
+        """A connection, for which nobody waits longer than one takes.  Raises Unconnected."""
+        return await self._lane.pool.connect(self.way.root)
+
+    @property
+    def _site(self) -> str:
+        """Whose service it goes to."""
+        return self.way.row.tally.site
 
     # ---- what the client does
 
@@ -156,7 +165,7 @@ class Exchange:
 
     def late(self) -> None:
         """Nothing has come of an answer in its time."""
-        self.fail(Unreached(self._lane.here, True, f"no answer within {self.patience:g} s"))
+        self.fail(Unreached(self._site, True, f"no answer within {self.patience:g} s"))
 
     def service_full(self) -> None:
         """The service takes no more of the body for now."""
@@ -242,7 +251,7 @@ class Exchange:
             # Once the head is out, a body that breaks off can only be told by breaking off as well.
             self._front.break_off()
         else:
-            self.fail(Unreached(self._lane.here, True, why))
+            self.fail(Unreached(self._site, True, why))
 
     # ---- the end
 
@@ -297,7 +306,7 @@ class Exchange:
     def _note(
         self, status: int, seconds: float, lost: Unreached | None = None, error: ScopeProxyError | None = None
     ) -> None:
-        outcome = lost if error is not None else Reply(self._lane.here, status)
+        outcome = lost if error is not None else Reply(self._site, status)
         id_ = self._client_id.decode("utf-8", "replace") or None
         self._lane.note(Passed(self.way, self.method.decode(), status, seconds, outcome, id_, error))
 

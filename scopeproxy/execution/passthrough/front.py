@@ -326,6 +326,8 @@ class Front(asyncio.Protocol):
         # It is counted when it is lent.
         self._count -= 1
         if self.wire.is_there:
+            # The client may have been made to wait for a connection; whether it leaves is seen by reading alone.
+            self.wire.resume_reading()
             self._lend(came, self._use(self._lane), self._held)
         else:
             self._close()

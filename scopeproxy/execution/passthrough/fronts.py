@@ -93,6 +93,7 @@ class Fronts:
             await self._end_within(patience - last_call)
         for front in tuple(self._open):
             front.give_up()
+        self.lane().relays.end()
         if self._lent:
             await asyncio.wait(self._lent, timeout=patience)
         if self._sweeping is not None:

@@ -15,7 +15,7 @@ from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.onward import Onward
 from scopeproxy.execution.passthrough.relay import Asked, Relay
 from scopeproxy.execution.passthrough.states import AtService
-from scopeproxy.model.messages import Unreached
+from scopeproxy.model.messages import Outcome, Reply, Unreached
 
 if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.front import Front
@@ -42,20 +42,28 @@ class Relayed(Exchange):
         # A signature is good for once.
         self._again = None
 
+    async def _reach(self) -> Back:
+        # As a journey's calls do, it stands in line for as long as an answer may take.
+        return await self._lane.pool.reach(self.way.root, self._lane.timeouts.connect)
+
+    def _connect(self, data: bytes) -> None:
+        super()._connect(data)
+        self._front.wait_for_service()
+
     # ---- what the other site does
 
     def answer(self, head: ReplyHead, framing: int, options: Set[bytes], body: bytes) -> None:
         if head.status in _PLAIN and not _LINK.search(head.data, head.first, head.end):
             super().answer(head, framing, options, body)
         else:
-            self._hand_over()
+            self._hand_over(Reply(self._site, head.status))
 
     def broken(self, back: Back, state: AtService, why: str) -> None:
         self._back = None
         if self.begun:
             self._front.break_off()
         else:
-            self._hand_over()
+            self.fail(Unreached(self._site, True, why))
 
     def _answered(self, status: int) -> bytes:
         self.begun = True
@@ -72,36 +80,55 @@ class Relayed(Exchange):
 
     @property
     def patience(self) -> float:
-        return self._relay.patience
+        return min(self._relay.patience, self._most - self._waited)
+
+    @property
+    def _most(self) -> float:
+        """Seconds for all of it."""
+        return min(self._lane.timeouts.answer, self._lane.timeouts.total)
+
+    @property
+    def _waited(self) -> float:
+        return self._front.now() - self._began
 
     def late(self) -> None:
         """Look whether the site can be reached at all, and again each time that twice as long has passed."""
-        waited, most = self._front.now() - self._began, self._lane.timeouts.answer
+        waited, most, sent = self._waited, self._most, self._back is not None
         if waited >= most:
-            self._fail(f"no answer within {most:g} s")
+            self._tell_of(Unreached(self._site, sent, f"no {'answer' if sent else 'connection'} within {most:g} s"))
             return
         self._front.deadline = self._began + min(most, 3 * waited)
-        self._looking = asyncio.get_running_loop().create_task(self._look())
+        if sent:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
         if not await self._relay.reaches() and self._back is not None and not self.begun:
-            self._fail("no answer, and no new connection to it either")
+            self._tell_of(Unreached(self._site, True, "no answer, and no new connection to it either"))
 
     # ---- the end
 
     def fail(self, unreached: Unreached) -> None:
-        """There is no connection: nothing was sent."""
-        self._hand_over()
+        if self._waited < self._relay.patience:
+            self._hand_over(unreached)
+        else:
+            # The client has waited, and would wait as long once more.
+            self._tell_of(unreached)
 
-    def _fail(self, why: str) -> None:
+    def _tell_of(self, unreached: Unreached) -> None:
         self._drop()
-        unreached, seconds = Unreached(self.way.row.tally.site, True, why), self._settled()
+        seconds = self._settled()
         reply = self._relay.failed(unreached, seconds)
         self.way.row.failed(unreached, reply.status, seconds)
         self._answer_for_it(reply)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, outcome: Outcome) -> None:
         self._drop()
-        self.way.row.abandoned(self._settled())
+        self.way.row.abandoned(self._settled(), outcome)
         self._lane.relays.forget(self._asked)
         self._front.lend_after_all(self._came)
+
+    def _drop(self) -> None:
+        if self._waiting is not None and self._connecting is not None:
+            # Nobody stands in line for it any more.
+            self._connecting.cancel()
+        super()._drop()

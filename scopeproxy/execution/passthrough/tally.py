@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from scopeproxy.execution.metrics import BOUNDS, Lasted, Metrics, outcome_class
-from scopeproxy.model.messages import Reply, Unreached
+from scopeproxy.model.messages import Outcome, Reply, Unreached
 from scopeproxy.planning.carriers import HEADER
 
 # What became of a call, as outcome_class tells of the same on the other path.
@@ -53,9 +53,9 @@ class Row:
         self._seconds.observe(seconds)
         self.abandoned(seconds)
 
-    def abandoned(self, seconds: float) -> None:
-        """Count a call that nobody waits for any more."""
-        self._metrics.site_calls.labels(*self._site_calls, outcome_class(None)).inc()
+    def abandoned(self, seconds: float, outcome: Outcome | None = None) -> None:
+        """Count a call that nobody waits for any more, or whose `outcome` no client is told."""
+        self._metrics.site_calls.labels(*self._site_calls, outcome_class(outcome)).inc()
         self._site_seconds.observe(seconds)
 
     def tell(self) -> None:

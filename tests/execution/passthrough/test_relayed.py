@@ -9,6 +9,8 @@ import pytest
 
 from scopeproxy.execution.passthrough.relays import KEPT
 from scopeproxy.execution.passthrough.states import AtClient
+from scopeproxy.model.messages import Reply
+from scopeproxy.model.topology import Timeouts
 from tests.execution.passthrough.conftest import relay_of
 
 READ = b"GET /x HTTP/1.1\r\nHost: h\r\nX-Scope: docs: Corte\r\n\r\n"
@@ -223,3 +225,114 @@ async def test_a_connection_takes_so_many_requests_whoever_answers_them(road):
     assert b"Connection: close" in await road.answers(OK)
     await road.settle()
     assert road.client.closed
+
+
+async def test_a_client_that_leaves_is_noticed_after_the_journey_has_its_read(road):
+    await known(road)
+    road.pool.refuses = "no connection"
+    road.asks(READ)
+    assert road.client.paused
+    await road.settle()
+    assert (len(road.journeys), road.client.paused) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "patience"),
+    [(Timeouts(answer=10, total=4), 3.0), (Timeouts(answer=4), 11.0)],
+    ids=["the total", "a connection that may take longer than an answer"],
+)
+async def test_it_waits_no_longer_than_a_journey_would(road, timeouts, patience):
+    road.lane = replace(road.lane, timeouts=timeouts)
+    await known(road, patience=patience)
+    await asked(road)
+    for _ in range(4):
+        assert road.client.taken() == b""
+        road.passes(1)
+        await road.settle()
+    assert road.client.taken().endswith(b"no answer within 4 s")
+    assert len(road.journeys) == 2
+
+
+async def test_a_loss_after_a_long_wait_is_told_and_not_waited_for_once_more(road):
+    await known(road)
+    socket = await asked(road)
+    road.passes(3)
+    socket.lose()
+    await road.settle()
+    assert road.client.taken().endswith(b"the connection was closed before an answer")
+    assert len(road.journeys) == 2
+    assert road.counted("scopeproxy_calls_in_flight") == 0
+
+
+async def test_it_stands_in_line_for_a_connection_as_long_as_for_an_answer(road):
+    await known(road)
+    # What a connection may take is no matter of the line.
+    road.pool.slow, road.pool._patience = asyncio.Event(), 0.0
+    road.asks(READ)
+    for _ in range(3):
+        road.passes(3)
+        await road.settle()
+    road.pool.slow.set()
+    assert (await asked(road, b"")).taken().startswith(b"GET /there/x ")
+    assert (await road.answers(OK)).endswith(b"hi")
+    assert len(road.journeys) == 2
+
+
+async def test_who_stands_in_line_for_too_long_was_sent_nothing(road):
+    await known(road)
+    road.pool.slow = asyncio.Event()
+    road.asks(READ)
+    for _ in range(4):
+        road.passes(3)
+        await road.settle()
+    assert road.client.taken().startswith(b"HTTP/1.1 502 ")
+    assert road.counted("scopeproxy_site_calls_total", site="Corte", outcome="never_sent", **LABELS) == 1
+    road.pool.slow.set()
+    await road.settle()
+    assert road.pool.made == []
+
+
+async def test_no_connection_after_a_long_wait_is_told_of_that_site(road):
+    sites = []
+
+    def failed(unreached, seconds):
+        sites.append((unreached.site, unreached.sent))
+        return Reply("Paris", 502, (("Content-Length", "0"),))
+
+    await known(road, failed=failed)
+    road.pool.slow, road.pool.refuses = asyncio.Event(), "no connection"
+    road.asks(READ)
+    road.passes(3)
+    road.pool.slow.set()
+    await road.settle()
+    assert road.client.taken().startswith(b"HTTP/1.1 502 ")
+    assert sites == [("Corte", False)]
+    assert len(road.journeys) == 2
+
+
+async def test_what_the_other_site_answered_is_counted_as_what_it_was(road):
+    await known(road)
+    await asked(road)
+    await road.answers(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
+    assert road.counted("scopeproxy_site_calls_total", site="Corte", outcome="4xx", **LABELS) == 1
+
+
+async def test_a_stop_ends_the_decisions_under_way(road):
+    decided = asyncio.Event()
+
+    async def decide(_):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            decided.set()
+
+    road.lane.relays._decide = decide
+    for number in range(2):
+        road.asks(READ)
+        await road.settle()
+        road.journeys[number].answers()
+        await road.settle()
+    assert not decided.is_set()
+    await road.fronts.shutdown(0)
+    await road.settle()
+    assert decided.is_set()
