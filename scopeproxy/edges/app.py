@@ -268,7 +268,7 @@ class App:
         peer = await house.peers.sender(lent.method, lent.target, found.service, ours.headers)
         if found.below.startswith(WELL_KNOWN):
             return await house.well_known.answer(ours, peer)
-        arrival = Arrival(ours, lent.address, "https" if door.tls else "http", peer)
+        arrival = Arrival(ours, lent.address, "https" if door.tls else "http", peer, lent.provisional)
         arrival, prefix = house.headerless.entered(arrival, door, found.path)
         ours = arrival.request
         safe = lent.method in SAFE

@@ -24,7 +24,7 @@ from scopeproxy.model.messages import Headers, Held, Outcome, Reply, Request, Un
 from scopeproxy.model.topology import Endpoint, Topology, Url
 from scopeproxy.planning.intent import classify
 from scopeproxy.planning.peer_head import Client, common, framed_anew, framing, hop_of, told
-from scopeproxy.planning.rewriting import to_service, with_via
+from scopeproxy.planning.rewriting import UPGRADE, opens_websocket, to_service, with_via
 from scopeproxy.planning.signing import SIGNATURE, Signer
 
 # Credentials that are good at their own site alone.  Without a keystone the caller's own go as they are.
@@ -41,7 +41,7 @@ class Travel:
     `scope` and `options` as their headers have them; `token`: what the site is shown, where that is not what the
     request holds; `home`: the issuer of the token, where that is not the site which is called; `entry`: the site whose
     proxy keeps the login; `host`: what the client put into Host; `deadline`: the loop's time for all attempts together;
-    `signed`: whether a peer sent the call.
+    `signed`: whether a peer sent the call; `provisional`: takes each 1xx before an answer that is the client's.
     """
 
     host: str
@@ -55,6 +55,7 @@ class Travel:
     hops: int = 0
     deadline: float | None = None
     signed: bool = False
+    provisional: Callable[[bytes], None] | None = None
 
 
 class PeerHead(NamedTuple):
@@ -159,8 +160,19 @@ class Delivery:
         return kept if service == "identity" else (*kept, "X-Subject-Token")
 
     def _outgoing(self, site: str, root: Url, request: Request, headers: Headers, travel: Travel) -> Outgoing:
-        timeouts = self._settings.timeouts
-        return Outgoing(site, root, request.method, request.target, headers, request.body, timeouts, travel.deadline)
+        upgrades = opens_websocket(request)
+        return Outgoing(
+            site,
+            root,
+            request.method,
+            request.target,
+            (*headers, *UPGRADE) if upgrades else headers,
+            request.body,
+            self._settings.timeouts,
+            travel.deadline,
+            travel.provisional,
+            upgrades,
+        )
 
 
 async def _as_the_peer_tells(outcome: Outcome) -> Outcome:

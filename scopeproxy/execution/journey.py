@@ -121,6 +121,7 @@ class Journey:
         travel = self._preparing.travel(arrival, found)
         if found.request.service == "identity":
             return await self._identity.unscoped(found, travel)
+        travel = replace(travel, provisional=arrival.provisional)
         outcome = await self._delivery.deliver(self._here, found.request, travel)
         if not isinstance(outcome, Unreached):
             return outcome
@@ -152,7 +153,9 @@ class Journey:
         while True:
             plan = make_plan(work, self._topology, own_ids(caller), self._served.known)
             story.plan = str(plan)
-            result = await self._run(work, plan, found, travel, caller)
+            # RFC 9110, section 15.2: they are passed on, where one site's answer is the client's.
+            one = replace(travel, provisional=arrival.provisional) if isinstance(plan, Call) else travel
+            result = await self._run(work, plan, found, one, caller)
             await self._pages.keep(work, owner(caller), result.turned)
             asked.update({one.site: one for one in result.asked})
             onward = self._pages.onward(work, result.turned)
@@ -170,6 +173,7 @@ class Journey:
 
     def _asker(self, found: Found, travel: Travel, caller: Identity | None) -> Asker:
         """Asks the sites what things are called there, with what the caller may see."""
+        travel = replace(travel, provisional=None)
 
         async def ask(call: Call) -> Outcome:
             request = call.request
@@ -288,7 +292,8 @@ class Journey:
     def _afterwards(self, travel: Travel) -> Travel:
         """An undo, or the question what came of an upload, is a request of its own: it has time, also when the first
         one has used up its own."""
-        return replace(travel, deadline=asyncio.get_running_loop().time() + self._settings.timeouts.total)
+        until = asyncio.get_running_loop().time() + self._settings.timeouts.total
+        return replace(travel, deadline=until, provisional=None)
 
     def _learn(self, work: Work, plan: Plan, caller: Identity | None, result: Result) -> None:
         if isinstance(plan, Call):

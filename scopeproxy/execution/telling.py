@@ -30,12 +30,14 @@ REPORT = "X-Scope-Request-Id"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call as it came in.  `peer`: the site whose proxy signed it; None: a client's, or a service's."""
+    """A call as it came in.  `peer`: the site whose proxy signed it; None: a client's, or a service's; `provisional`:
+    takes each 1xx that comes before its answer, whole."""
 
     request: Request
     client: str
     scheme: str = "http"
     peer: str | None = None
+    provisional: Callable[[bytes], None] | None = None
 
 
 @dataclass(slots=True)

@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from scopeproxy.model.messages import Headers, with_header, without
+from scopeproxy.model.messages import Headers, Request, with_header, without
 from scopeproxy.planning.carriers import strip
 
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
      "transfer-encoding", "upgrade"}
 )  # fmt: skip
+# RFC 9110, section 7.8: what both ends say of a change to another protocol.  WebSocket alone is taken: h2c would carry
+# calls past us that nobody looks at.
+UPGRADE = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
 # What only proxies say to one another; from anyone else it is dropped.
 BETWEEN_PROXIES = ("X-Scope-Home", "X-Scope-Entry", "X-Scope-Hops", "X-Scope-Signature")
 SCOPE_REQUEST = ("X-Scope", "X-Scope-Options", *BETWEEN_PROXIES)
@@ -29,11 +32,19 @@ _PLAIN = "!#$&'*+^`|"
 
 def end_to_end(headers: Headers) -> Headers:
     """The headers that may pass: neither hop-by-hop nor named in Connection (RFC 9110, section 7.6.1)."""
-    named = {
-        option.strip().lower() for name, value in headers if name.lower() == "connection" for option in value.split(",")
-    }
-    dropped = HOP_BY_HOP | named
+    dropped = HOP_BY_HOP | _options(headers)
     return tuple(pair for pair in headers if pair[0].lower() not in dropped)
+
+
+def _options(headers: Headers) -> set[str]:
+    connection = [value for name, value in headers if name.lower() == "connection"]
+    return {option.strip().lower() for value in connection for option in value.split(",")}
+
+
+def opens_websocket(request: Request) -> bool:
+    """Whether it asks for another protocol that may pass (RFC 6455, section 4.1)."""
+    asked = (request.header("Upgrade") or "").lower() == "websocket" and "upgrade" in _options(request.headers)
+    return asked and request.method == "GET" and request.body.length == 0
 
 
 def with_via(headers: Headers, site: str) -> Headers:

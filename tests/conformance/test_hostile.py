@@ -137,6 +137,77 @@ def test_a_client_may_be_gone_at_any_time(stage: Stage, gone: str, how: str) -> 
     is_served(stage)
 
 
+# ---- other protocols
+
+UPGRADE = request(b"GET /x", b"Connection: Upgrade", b"Upgrade: websocket")
+SWITCHING = answer(b"101 Switching Protocols", b"Connection: Upgrade", b"Upgrade: websocket")
+
+
+@pytest.mark.parametrize("stage", SCOPED, indirect=True)
+@pytest.mark.parametrize("first", ["client", "service"])
+def test_another_protocol_ends_at_both_ends(stage: Stage, first: str) -> None:
+    begun, ended = Gate(), Gate()
+
+    def script(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(SWITCHING + b"hello")
+        begun.wait()
+        if first == "service":
+            resets(connection)
+        else:
+            with suppress(ConnectionError):
+                assert connection.recv(1) == b""
+            ended.open()
+
+    stage.back.begin(script=script)
+    client = stage.client()
+    client.send(stage.scoped(UPGRADE))
+    head = b""
+    while not head.endswith(b"hello"):
+        head += client.some(1)
+    begun.open()
+    if first == "client":
+        client.resets()
+        ended.wait()
+    else:
+        assert client.rest() == b""
+    settled(stage)
+    is_served(stage)
+
+
+@pytest.mark.parametrize("stage", SCOPED, indirect=True)
+def test_what_one_end_of_another_protocol_does_not_take_the_other_waits_with(stage: Stage) -> None:
+    poured_down, both_full, may_end, block = list[int](), Gate(), Gate(), bytes(1 << 20)
+
+    def script(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(SWITCHING)
+        poured_down.append(poured(connection, block, 2 * HELD))
+        both_full.open()
+        may_end.wait()
+
+    stage.back.begin(script=script)
+    client = stage.client()
+    client.send(stage.scoped(UPGRADE))
+    both_full.wait()
+    assert poured(client.socket, block, 2 * HELD) < HELD
+    assert poured_down[0] < HELD
+    may_end.open()
+    client.resets()
+    settled(stage)
+    is_served(stage)
+
+
+def test_another_protocol_is_spoken_with_one_site_alone(sites: Stage) -> None:
+    for back in sites.backs.values():
+        back.begin()
+    client = sites.client()
+    told = client.ask(request(b"GET /x", BOTH, b"Connection: Upgrade", b"Upgrade: websocket"))
+    assert told.start == b"400"
+    assert b"needs a single site" in told.body
+    assert not any(back.raw for back in sites.backs.values())
+
+
 # ---- those that send, and do not read
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.backend import Gate, head_of, resets
 from tests.conformance.conftest import Stage
-from tests.conformance.table import HERE, PATHS, PLAIN, THERE, answer, request
+from tests.conformance.table import HERE, PLAIN, THERE, answer, request
 
 MIB = 1024 * 1024
 # Both ends of the loopback hold some MiB for each of the sockets on the way; the proxies hold next to nothing.
@@ -22,13 +22,6 @@ FULL = 0.3
 
 GET = request(b"GET /x")
 CREATED = answer(b"201 Created", b"Content-Length: 0")
-
-
-def but(reason: str, run: bool = True) -> pytest.MarkDecorator:
-    """On every path, but known to be otherwise where aiohttp has the call."""
-    known = pytest.mark.xfail(reason=reason, strict=True, run=run)
-    paths = [pytest.param(path, marks=[known] if path != PLAIN else []) for path in PATHS]
-    return pytest.mark.parametrize("stage", paths, indirect=True)
 
 
 # ---- Expect: 100-continue (RFC 9110, section 10.1.1)
@@ -111,7 +104,6 @@ def test_a_client_may_end_its_half_and_still_have_its_answer(stage: Stage) -> No
     assert client.answer().start == b"200"
 
 
-@but("an errand does not give its connection away", run=False)
 def test_a_websocket_is_a_way_for_bytes_both_ways(stage: Stage) -> None:
     def script(connection: socket.socket) -> None:
         head = head_of(connection)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scopeproxy.model.messages import Headers, header
-from scopeproxy.planning.rewriting import end_to_end, forwarded_for, is_trusted, visited, with_via
+from scopeproxy.model.messages import Headers, Held, Request, header
+from scopeproxy.planning.rewriting import end_to_end, forwarded_for, is_trusted, opens_websocket, visited, with_via
 
 PLAIN = (("Accept", "*/*"), ("Range", "bytes=0-"), ("ETag", "x"), ("X-Service-Token", "t"), ("Accept", "text/html"))
 
@@ -81,3 +81,19 @@ def test_a_trusted_proxy_is_believed_and_added_to() -> None:
 )
 def test_trusted_proxies_are_addresses_or_networks(client: str, expected: bool) -> None:
     assert is_trusted(client, ("10.0.0.0/8", "fd00::1")) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "opens"),
+    [
+        ("GET", (("connection", "keep-alive, upgrade"), ("UPGRADE", "WebSocket")), True),
+        ("GET", (("Connection", "keep-alive"), ("Connection", "Upgrade"), ("Upgrade", "websocket")), True),
+        ("GET", (("Upgrade", "websocket"),), False),
+        ("GET", (("Connection", "Upgrade"), ("Upgrade", "h2c")), False),
+        ("GET", (("Connection", "Upgrade"),), False),
+        ("POST", (("Connection", "Upgrade"), ("Upgrade", "websocket")), False),
+    ],
+)
+def test_a_websocket_is_opened_by_who_says_so_rightly(method: str, headers: Headers, opens: bool) -> None:
+    assert opens_websocket(Request("docs", method, "/x", headers)) == opens
+    assert not opens_websocket(Request("docs", method, "/x", headers, Held(b"hi")))

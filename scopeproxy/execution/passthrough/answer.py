@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from scopeproxy.model.messages import Reply, header, without
+from scopeproxy.planning.rewriting import UPGRADE
 
 # Bytes that are written in one go: of a large body the rest waits for the client, and not for the loop.
 _AT_ONCE = 256 * 1024
@@ -62,6 +63,8 @@ def answer(reply: Reply, method: str, minor: int, last: bool) -> Answer:
     bare = method == "HEAD" or reply.status in _BARE
     # RFC 9110, section 8.6: a 204 has no length; a 304 may have that of what it stands for.
     headers = without(reply.headers, "Content-Length") if reply.status == 204 else reply.headers
+    if reply.status == 101:
+        return Answer(reply, _head(reply, (*headers, *UPGRADE), minor), True)
     told = header(headers, "Content-Length")
     chunked, length = False, None
     if not bare:

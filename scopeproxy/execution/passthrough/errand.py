@@ -18,6 +18,7 @@ from scopeproxy.execution.passthrough.outgoing import Head, Outgoing, Unsendable
 from scopeproxy.execution.passthrough.pool import Pool, Unconnected
 from scopeproxy.execution.passthrough.sending import Sending
 from scopeproxy.execution.passthrough.states import AtService
+from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.model.messages import Headers, Outcome, Reply, Unreached
 
 # What may be sent again by itself when a pooled connection turns out closed.  RFC 9110, section 9.2.2, would have PUT
@@ -35,11 +36,8 @@ class Errand:
 
     __slots__ = (
         "_again", "_answered", "_back", "_before", "_body", "_call", "_chunks", "_held", "_loop", "_pool", "_sending",
-        "_timer", "_until", "method",
+        "_timer", "_until", "method", "tunnel",
     )  # fmt: skip
-
-    # It asks for no other protocol.
-    tunnel = None
 
     def __init__(self, pool: Pool, call: Outgoing, held: int) -> None:
         """Call it in the event loop."""
@@ -53,6 +51,8 @@ class Errand:
         self._sending: Sending | None = None
         self._body: Arriving | None = None
         self._chunks: Chunks | None = None
+        # Whoever asks for another protocol has it as a stream.
+        self.tunnel = self if call.upgrades else None
         # The outcome; None: once more.
         self._answered: asyncio.Future[Outcome | None]
         self._timer: asyncio.TimerHandle | None = None
@@ -131,7 +131,9 @@ class Errand:
 
     def service_ready(self) -> None:
         """The service takes more of the body again."""
-        if self._sending is not None:
+        if isinstance(self._body, Tunnel):
+            self._body.room()
+        elif self._sending is not None:
             self._sending.ready()
 
     def provisional(self, head: bytes) -> None:
@@ -185,6 +187,28 @@ class Errand:
             self._settle(None)
         else:
             self._lose(ConnectionError(why))
+
+    # ---- what the service says in another protocol
+
+    def switched(self, head: ReplyHead, data: bytes) -> None:
+        """It has agreed to it.  Who reads the stream minds the time, from here on."""
+        assert self._back is not None
+        self._stop()
+        tunnel = self._body = Tunnel(self, self._back)
+        tunnel.put(data)
+        reason, headers = _told(head)
+        self._settle(Reply(self._call.site, head.status, headers, b"", tunnel, reason))
+
+    def from_service(self, data: bytes) -> None:
+        """More that it says."""
+        if self._body is not None:
+            self._body.put(data)
+
+    def service_ended(self) -> bool:
+        """It says no more: then both connections end."""
+        if self._body is not None:
+            self._body.end()
+        return False
 
     # ---- for the stream of the answer
 

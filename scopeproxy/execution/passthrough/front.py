@@ -14,7 +14,7 @@ from scopeproxy.execution.passthrough.exchange import Exchange
 from scopeproxy.execution.passthrough.framing import Follower, follower
 from scopeproxy.execution.passthrough.head import END, HeadTooLarge, Malformed, check_beginning
 from scopeproxy.execution.passthrough.lane import Lane
-from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SHARE, Lent
+from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SHARE, SILENT, Lent
 from scopeproxy.execution.passthrough.onward import Client, Onward
 from scopeproxy.execution.passthrough.relay import Asked
 from scopeproxy.execution.passthrough.relayed import Relayed
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 # By name: to look a member up in its class calls a function, and each message asks a dozen times.
 _READY, _SENDING, _ANSWERING, _LENT, _TUNNEL, _LINGERING, _CLOSED = AtClient
 
-# Seconds that a client may take between two requests and for the head of one; that another protocol may be silent.
-IDLE, SILENT = 75.0, 3600.0
+# Seconds that a client may take between two requests and for the head of one.
+IDLE = 75.0
 
 # Bytes of header lines which are remembered, because the next request often has the same.
 _REMEMBERED = 2048
@@ -84,6 +84,8 @@ class Front(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         if self.state is _TUNNEL and self._exchange is not None:
             return self.wire.can_half_close and self._exchange.client_ended()
+        if self._lent is not None and self._lent.is_tunnel:
+            return self.wire.can_half_close and self._lent.client_ended()
         # Who has sent a whole request may close its half of the connection and still want the answer, or may have left:
         # the bytes are the same.  So a read gets a little time; a write is seen through either way.
         sent_ahead, lent = self.state is _READY and bool(self._held), self._lent
@@ -309,11 +311,20 @@ class Front(asyncio.Protocol):
         if held:
             self._on_tunnel(held)
 
+    def receive_held(self) -> None:
+        """What was sent ahead is no further request, but another protocol's."""
+        self.wire.resume_reading()
+        held, self._held = self._held, b""
+        if held:
+            self._on_lent(held)
+
     def given_back(self, lent: Lent) -> None:
         """The journey has answered the request that it was lent."""
         assert lent is self._lent
         self._lent = None
-        if not lent.is_whole:
+        if lent.is_tunnel:
+            self._close()
+        elif not lent.is_whole:
             self._linger()
         elif lent.last or self.is_over:
             self._close()

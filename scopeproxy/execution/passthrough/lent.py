@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from scopeproxy.errors import BodyBrokenOff, BodyTooSlow, CallerError
 from scopeproxy.execution.passthrough.answer import answer
 from scopeproxy.execution.passthrough.entry import Entry
-from scopeproxy.execution.passthrough.framing import follower
+from scopeproxy.execution.passthrough.framing import Endless, Follower, follower
 from scopeproxy.execution.passthrough.head import every_line
 from scopeproxy.execution.passthrough.incoming import Incoming
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.onward import options_of
+from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.execution.passthrough.wire import HIGH_WATER
 from scopeproxy.model.messages import NOTHING, Body, Headers, Reply, Request
 
@@ -26,6 +27,9 @@ logger = logging.getLogger("scopeproxy.connections")
 # Seconds that a read is waited for whose client closed its half: it may still listen, or have left.
 HALF_CLOSED = 2.0
 
+# Seconds that another protocol may be silent.
+SILENT = 3600.0
+
 # What a client gets of the time that a service gets for its answer: that runs from the same piece of the body, and
 # whoever is late must be the one to be blamed.
 SHARE = 0.9
@@ -33,7 +37,8 @@ SHARE = 0.9
 # What is given up when its client leaves; all else is seen through.
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ASKS = b"HTTP/1.1 100"
+_CONTINUE = _ASKS + b" Continue\r\n\r\n"
 
 
 class HeadNotText(CallerError):
@@ -44,12 +49,13 @@ class Lent:
     """A request of a front's client.
 
     `address`: the client's; `begun`: whether the head of the answer is out; `last`: whether the connection ends with
-    the answer; `is_doubted`: whether the client closed its half and may have left, which is told by what it is sent.
+    the answer; `is_doubted`: whether the client closed its half and may have left, which is told by what it is sent;
+    `is_tunnel`: whether it is another protocol's from here on.
     """
 
     __slots__ = (
         "_expects", "_follower", "_front", "_head", "_is_over", "_lane", "_minor", "_room", "_task", "address", "begun",
-        "body", "is_doubted", "last", "method", "target",
+        "body", "is_doubted", "is_tunnel", "last", "method", "target",
     )  # fmt: skip
 
     def __init__(self, front: Front, lane: Lane, came: Entry) -> None:
@@ -59,8 +65,8 @@ class Lent:
         self._minor = int(head.minor)
         # RFC 9112, section 9.3.
         self.last = said.closes or not (self._minor or b"keep-alive" in options_of(head.fields.lines))
-        self.begun = self.is_doubted = self._expects = self._is_over = False
-        self._follower = follower(said.framing)
+        self.begun = self.is_doubted = self.is_tunnel = self._expects = self._is_over = False
+        self._follower: Follower = follower(said.framing)
         self.body: Body = NOTHING
         if said.framing:
             self.body = Incoming(said.framing if said.framing > 0 else None, self._ask)
@@ -132,6 +138,8 @@ class Lent:
         patience = self._lane.timeouts.answer
         if self._front.is_full:
             seconds = patience
+        elif self.is_tunnel:
+            seconds = SILENT
         elif self._waits_for_body:
             seconds = patience * SHARE
         elif self._may_have_left:
@@ -142,7 +150,7 @@ class Lent:
 
     def late(self) -> None:
         """What was waited for did not come."""
-        if self._front.is_full or (self._may_have_left and not self._waits_for_body):
+        if self.is_tunnel or self._front.is_full or (self._may_have_left and not self._waits_for_body):
             self._front.break_off()
             return
         if isinstance(self.body, Incoming) and self._waits_for_body:
@@ -161,6 +169,11 @@ class Lent:
 
     # ---- towards the client
 
+    def provisional(self, head: bytes) -> None:
+        """Pass a 1xx on; a 100 is said when the body is asked for, and a client of HTTP/1.0 knows none of them."""
+        if self._minor and not self.begun and not self._is_over and not head.startswith(_ASKS):
+            self._front.wire.write(head)
+
     async def _run(self, journey: Answering) -> None:
         reply: Reply | None = None
         try:
@@ -172,8 +185,11 @@ class Lent:
             told = answer(reply, self.method, self._minor, last)
             self.last, self.begun = told.last, True
             self.mind_time()
-            async for piece in told.pieces():
-                await self._send(piece)
+            if isinstance(reply.rest, Tunnel):
+                await self._join(told.head, reply.rest)
+            else:
+                async for piece in told.pieces():
+                    await self._send(piece)
         except (ConnectionError, TimeoutError):
             # Once the head is out, a body that breaks off can only be told by breaking off as well.
             self._front.break_off()
@@ -188,9 +204,29 @@ class Lent:
             if reply is not None and reply.rest is not None:
                 await reply.rest.aclose()
 
+    async def _join(self, head: bytes, tunnel: Tunnel) -> None:
+        """Carry another protocol's bytes both ways, until the service has said its last, or one of both is lost."""
+        self.is_tunnel = True
+        said = self.body = Incoming(None, self._ask)
+        self._follower = Endless()
+        await self._send(head)
+        self._front.receive_held()
+        up = asyncio.get_running_loop().create_task(tunnel.carry(said.open()))
+        try:
+            async for piece in tunnel:
+                await self._send(piece)
+        finally:
+            up.cancel()
+
+    def client_ended(self) -> bool:
+        """The client of another protocol says no more, and still listens.  Whether it is one."""
+        if self.is_tunnel and isinstance(self.body, Incoming):
+            self.body.take([], True)
+        return self.is_tunnel
+
     async def _send(self, data: bytes) -> None:
         self._front.wire.write(data)
-        if self.is_doubted:
+        if self.is_doubted or self.is_tunnel:
             self.is_doubted = False
             self.mind_time()
         if self._front.is_full:

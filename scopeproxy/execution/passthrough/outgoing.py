@@ -13,7 +13,7 @@ from scopeproxy.model.topology import Timeouts, Url
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One HTTP request as it leaves.  `deadline`: the event loop's time by which its answer must have begun;
-    `provisional`: who wants to know of each 1xx before it."""
+    `provisional`: who wants to know of each 1xx before it; `upgrades`: whether it asks for another protocol."""
 
     site: str
     root: Url
@@ -24,6 +24,7 @@ class Outgoing:
     timeouts: Timeouts
     deadline: float | None = None
     provisional: Callable[[bytes], None] | None = None
+    upgrades: bool = False
 
 
 class Head(NamedTuple):

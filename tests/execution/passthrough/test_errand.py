@@ -37,6 +37,11 @@ class Going:
         return await self.task
 
 
+async def anything(*pieces):
+    for piece in pieces:
+        yield piece
+
+
 async def settle():
     for _ in range(10):
         await asyncio.sleep(0)
@@ -312,3 +317,28 @@ async def test_a_service_that_is_full_is_sent_more_when_it_is_ready(pool):
     await settle()
     assert socket.taken().endswith(b"\r\n\r\nhi")
     assert (await going.answers(OK)).status == 200
+
+
+# ---- other protocols
+
+UPGRADE = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nSec-A: b\r\n\r\n"
+
+
+async def test_another_protocol_that_was_asked_for_is_a_stream_both_ways(pool):
+    going = Going(pool, headers=UPGRADE, upgrades=True)
+    reply = await going.answers(SWITCHING + b"early")
+    service = await going.socket()
+    assert (reply.status, reply.headers, reply.rest) == (101, (("Sec-A", "b"),), reply.rest)
+    service.taken()
+    said = anything(b"ping", b"more")
+    up = asyncio.create_task(reply.rest.carry(said))
+    await settle()
+    assert service.taken() == b"pingmore"
+    assert service.ended
+    assert await anext(aiter(reply.rest)) == b"early"
+    service.protocol.data_received(b"bye")
+    assert not service.protocol.eof_received()
+    assert [piece async for piece in reply.rest] == [b"bye"]
+    await up
+    await reply.rest.aclose()

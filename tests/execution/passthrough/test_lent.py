@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
-from scopeproxy.execution.passthrough.lent import HALF_CLOSED, HeadNotText
+from scopeproxy.execution.passthrough.back import Back
+from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SILENT, HeadNotText
 from scopeproxy.execution.passthrough.states import AtClient
+from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.execution.passthrough.wire import HIGH_WATER
-from tests.execution.passthrough.conftest import Never
+from scopeproxy.model.messages import Reply
+from tests.execution.passthrough.conftest import Never, Socket
 
 GET = b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n"
 OTHER = b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
@@ -236,3 +239,101 @@ async def test_when_the_proxy_stops_a_journey_is_ended_after_a_while(road):
     await road.fronts.shutdown(0.01)
     assert journey.lost
     assert road.client.aborted
+
+
+# ---- what comes before the answer, and instead of it
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
+
+
+async def test_provisional_answers_are_passed_on_until_there_is_an_answer(road):
+    road.asks(GET)
+    journey = await road.journey()
+    journey.lent.provisional(HINTS)
+    assert road.client.taken() == HINTS
+    # That is said when the body is asked for.
+    journey.lent.provisional(CONTINUE)
+    journey.answers(rest=Never())
+    await road.settle()
+    assert road.client.taken().startswith(b"HTTP/1.1 200 OK\r\n")
+    journey.lent.provisional(HINTS)
+    assert road.client.taken() == b""
+
+
+async def test_a_client_of_http_1_0_is_told_of_no_provisional_answer(road):
+    road.asks(GET.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    (await road.journey()).lent.provisional(HINTS)
+    assert road.client.taken() == b""
+
+
+class Service:
+    """Its end of another protocol, behind a tunnel."""
+
+    def __init__(self, road):
+        self.socket = Socket(Back(road.pool, "http://h"))
+        self.tunnel = Tunnel(self, self.socket.protocol)
+        self.is_given_up = False
+
+    def give_up(self):
+        self.is_given_up = True
+
+    def reader_full(self):
+        pass
+
+    reader_ready = reader_waits = reader_full
+
+
+@pytest.fixture
+async def joined(road):
+    """A service that a client is joined with."""
+    road.asks(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") + b"early")
+    journey, service = await road.journey(), Service(road)
+    journey._reply.set_result(Reply("Paris", 101, (("Sec-A", "b"),), b"", service.tunnel))
+    await road.settle()
+    assert road.client.taken() == (
+        b"HTTP/1.1 101 Switching Protocols\r\nSec-A: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
+    assert service.socket.taken() == b"early"
+    return service
+
+
+async def test_another_protocol_goes_both_ways_until_the_service_has_said_its_last(road, joined):
+    road.asks(b"ping")
+    joined.tunnel.put(b"pong")
+    await road.settle()
+    assert (joined.socket.taken(), road.client.taken()) == (b"ping", b"pong")
+    assert road.front.eof_received()
+    await road.settle()
+    assert joined.socket.ended
+    joined.tunnel.put(b"bye")
+    joined.tunnel.end()
+    await road.settle()
+    assert road.client.taken() == b"bye"
+    assert road.client.closed
+    assert len(road.fronts) == 0
+
+
+async def test_another_protocol_may_be_silent_for_long_and_not_for_ever(road, joined):
+    road.passes(SILENT - 1)
+    road.asks(b"ping")
+    await road.settle()
+    road.passes(SILENT - 1)
+    assert not road.client.aborted
+    road.passes(1)
+    await road.settle()
+    assert road.client.aborted
+    assert joined.is_given_up
+
+
+async def test_another_protocol_ends_with_its_service(road, joined):
+    joined.tunnel.lose(ConnectionError("reset"))
+    await road.settle()
+    assert road.client.aborted
+    assert joined.is_given_up
+
+
+async def test_another_protocol_ends_with_its_client(road, joined):
+    road.client.lose()
+    await road.settle()
+    assert joined.is_given_up
+    assert len(road.fronts) == 0
