@@ -17,6 +17,7 @@ from scopeproxy.edges.doors import WELL_KNOWN, Door, Entered, leads_out
 from scopeproxy.edges.house import House, Lasting, build
 from scopeproxy.edges.keys import site_key, spool_of
 from scopeproxy.edges.lanes import lane_of, of_nobody
+from scopeproxy.edges.room import TurnedAway, for_clients, for_telling, limit_of_files
 from scopeproxy.errors import CallerError, ConfigurationError, ScopeProxyError, SiteFailure
 from scopeproxy.execution.journal import Journal
 from scopeproxy.execution.journey import Arrival
@@ -38,8 +39,8 @@ logger = logging.getLogger("scopeproxy")
 _PURGE_EVERY = 60.0
 # Seconds that calls under way get when the proxy stops, or when their socket is no longer in the topology.
 _GRACE = 10.0
-# Seconds that a connection over the limit may take to be told so.
-_HURRY = 5.0
+# Seconds that a connection over the limit may take to be told so, and that any may take to agree on TLS.
+_HURRY, _HANDSHAKE = 5.0, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class App:
             await self._lasting.ledger.open()
             _open(self.house.pool, self.house.here.proxy.tls)
             await self._listen(list(self.house.doors.values()), self.house.here.proxy)
+            self._warn_of_files()
         except BaseException:
             await self.stop()
             raise
@@ -157,6 +159,11 @@ class App:
             if getattr(old.here.proxy, key) != getattr(new.here.proxy, key):
                 logger.warning("proxy.%s was changed: that takes effect when the proxy is started anew", key)
 
+    def _warn_of_files(self) -> None:
+        wanted, files = self.house.here.proxy.limits.connections, limit_of_files()
+        if (room := for_clients(wanted, files)) < wanted:
+            logger.warning("limits.connections: there is room for %d of %d, with %d open files", room, wanted, files)
+
     def _later(self, work: Coroutine[Any, Any, None] | asyncio.Task[None]) -> None:
         task = work if isinstance(work, asyncio.Task) else asyncio.create_task(work)
         self._retired.add(task)
@@ -181,12 +188,16 @@ class App:
 
     async def _listen_at(self, door: Door, settings: ProxySettings) -> _Listening:
         lanes = self._lanes(door)
-        fronts = Fronts(lanes, self._answering(door))
-        busy = Fronts(lambda: of_nobody(lanes()), self._send_away(door), _HURRY)
+        fronts = Fronts(lanes, self._answering(door), handshake=_HANDSHAKE if door.tls else 0.0)
+        busy = Fronts(
+            lambda: of_nobody(lanes()), self._send_away(door), _HURRY, handshake=_HANDSHAKE if door.tls else 0.0
+        )
         tls = tls_of(settings.tls) if door.tls else None
 
         def accept() -> asyncio.Protocol:
-            return (busy if self._is_full() else fronts)()
+            if not self._is_full():
+                return fronts()
+            return busy() if len(busy) < for_telling(limit_of_files()) else TurnedAway()
 
         socket = await asyncio.get_running_loop().create_server(
             accept,
@@ -196,6 +207,7 @@ class App:
             reuse_address=True,
             reuse_port=self._several or None,
             backlog=1024,
+            ssl_handshake_timeout=_HANDSHAKE if tls else None,
         )
         return _Listening(door, socket, fronts, busy, tls)
 
@@ -206,7 +218,7 @@ class App:
 
     def _is_full(self) -> bool:
         taken = sum(len(listening.fronts) for listening in self._open_now.values())
-        return taken >= self.house.here.proxy.limits.connections
+        return taken >= for_clients(self.house.here.proxy.limits.connections, limit_of_files())
 
     # ---- calls
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import resource
 import signal
 import sys
 import traceback
@@ -18,6 +17,7 @@ from pathlib import Path
 from scopeproxy.edges.admin import Admin
 from scopeproxy.edges.app import App
 from scopeproxy.edges.config import load
+from scopeproxy.edges.room import raise_limit_of_files
 from scopeproxy.edges.workers import ALONE, Worker, run_workers
 from scopeproxy.errors import ConfigurationError
 from scopeproxy.model.topology import Topology
@@ -62,7 +62,7 @@ def serve(path: Path, site: str, workers: int = 1) -> int:
     logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     # Of every start it tells which database it found.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    _raise_limit_of_files()
+    raise_limit_of_files()
     seen = _stamp(path)
     topology, loop = load(path), loop_factory()
 
@@ -156,10 +156,3 @@ def _stamp(path: Path) -> _Stamp:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _raise_limit_of_files() -> None:
-    """Each call may take two connections, and the limit that is usual at first is for far fewer."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

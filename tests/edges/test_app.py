@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import ssl
 import subprocess
 from contextlib import suppress
@@ -12,6 +13,7 @@ from contextlib import suppress
 import pytest
 import yaml
 
+from scopeproxy.edges import app as app_module
 from scopeproxy.edges.app import App
 from scopeproxy.edges.config import load
 from scopeproxy.errors import ConfigurationError
@@ -309,6 +311,44 @@ async def test_a_front_may_turn_to_https_on_its_port(stage, certificate):
     pem, key = certificate("one")
     await app.use(changed(path, lambda document: https(document, pem, key)))
     _, writer = await secure(app, pem)
+    writer.close()
+
+
+async def test_who_never_agrees_on_tls_takes_room_no_longer_than_it_may(stage, certificate, monkeypatch):
+    monkeypatch.setattr(app_module, "_HANDSHAKE", 4.0)
+    path = stage.sites({"Paris": {"docs": (await stage.back()).address}})
+    pem, key = certificate("one")
+
+    def change(document):
+        https(document, pem, key)
+        document["sites"]["Paris"]["proxy"]["limits"] = {"connections": "10"}
+
+    changed(path, change)
+    app = await stage.proxy(path, "Paris")
+    fronts = next(iter(app._open_now.values())).fronts
+    address = tuple(app.house.here.services["docs"].socket)
+    # Who leaves, who speaks something else, and who says nothing.
+    for farewell in (b"", b"no tls at all\r\n\r\n", None):
+        silent = [socket.create_connection(address) for _ in range(10)]
+        async with asyncio.timeout(20):
+            while len(fronts) < 10:
+                await asyncio.sleep(0.01)
+        reader, writer = await secure(app, pem)
+        writer.write(GET)
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 503 ")
+        writer.close()
+        for wire in silent:
+            if farewell is not None:
+                wire.sendall(farewell)
+                wire.close()
+        async with asyncio.timeout(20):
+            while len(fronts):
+                await asyncio.sleep(0.01)
+        for wire in silent:
+            wire.close()
+    reader, writer = await secure(app, pem)
+    writer.write(GET)
+    assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
     writer.close()
 
 

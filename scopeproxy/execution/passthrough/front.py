@@ -44,9 +44,8 @@ class Front(asyncio.Protocol):
     """A client's connection, from an `address`.  `deadline`: when `late` is called, by the clock of the fronts."""
 
     __slots__ = (
-        "_body", "_count", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_lane", "_lent",
-        "_looked_at", "_onward", "_said", "address", "deadline", "is_stopping", "now",
-        "state", "wire",
+        "__weakref__", "_body", "_count", "_exchange", "_fronts", "_full", "_half_closed", "_held", "_lane", "_lent",
+        "_looked_at", "_onward", "_said", "address", "deadline", "is_stopping", "now", "state", "wire",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from scopeproxy.errors import CallerError
+from scopeproxy.execution.passthrough.coming import Coming
 from scopeproxy.execution.passthrough.front import IDLE, Front
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.lent import Answering, Lent
@@ -29,7 +30,7 @@ class Fronts:
     """The clients' connections at a door.  Call it for the protocol of a new one.
 
     `lane`: what is in force now; `journey`: answers a request that is lent; `idle`: seconds between
-    two requests; `now`: seconds, monotonic.
+    two requests; `now`: seconds, monotonic; `handshake`: seconds that a client has to agree on TLS; 0: there is none.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Fronts:
         journey: Answering,
         idle: float = IDLE,
         now: Callable[[], float] = time.monotonic,
+        handshake: float = 0.0,
     ) -> None:
         self.lane, self.journey, self.idle, self.now = lane, journey, idle, now
         self._open: set[Front] = set()
+        self._coming = Coming(handshake, now)
         self._lent: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_stopping = False
@@ -48,13 +51,17 @@ class Fronts:
         self._empty.set()
 
     def __call__(self) -> Front:
-        return Front(self)
+        front = Front(self)
+        self._coming.add(front)
+        return front
 
     def __len__(self) -> int:
-        return len(self._open)
+        """With those whose client has yet to agree on TLS."""
+        return len(self._open) + len(self._coming)
 
     def made(self, front: Front) -> None:
         """Note a new connection."""
+        self._coming.discard(front)
         self._open.add(front)
         self._empty.clear()
         # It may have been accepted just before the door was closed.
