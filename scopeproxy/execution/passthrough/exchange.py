@@ -15,6 +15,7 @@ from scopeproxy.execution.passthrough.onward import Onward
 from scopeproxy.execution.passthrough.pool import Unconnected
 from scopeproxy.execution.passthrough.states import AtService
 from scopeproxy.execution.passthrough.ways import Way
+from scopeproxy.execution.passthrough.wire import Wire
 from scopeproxy.model.messages import Reply, Unreached
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _REPEATED = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # What is given up when its client leaves; all else is seen through.
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
+
+
+# Calls under way that are few, and bytes of a message that is small.
+_FEW, _SMALL = 8, 16 * 1024
 
 
 class Exchange:
@@ -60,7 +65,8 @@ class Exchange:
             # RFC 9110, 9.2.2: what does no harm twice may be repeated when a connection from the pool proves closed.
             self._again = data
         self._back = back
-        back.carry(self, data)
+        back.keep(self)
+        self._send(back.wire, data)
 
     def more(self, data: bytes, sent: bool) -> None:
         """Send more of the body."""
@@ -196,7 +202,7 @@ class Exchange:
             # Without chunks the client could not tell an end from a loss.
             self._chunks = True
             body = _chunk(body)
-        self._front.wire.write(out + body)
+        self._send(self._front.wire, out + body)
 
     def answer_goes_on(self) -> None:
         """More of the body is to come."""
@@ -252,6 +258,13 @@ class Exchange:
             self._front.break_off()
         else:
             self.fail(Unreached(self._site, True, why))
+
+    def _send(self, wire: Wire, data: bytes) -> None:
+        """Send; what is small waits for the end of the loop's turn while many calls are under way."""
+        if self.way.row.tally.in_flight > _FEW and len(data) <= _SMALL:
+            self._lane.pool.turn.write(wire, data)
+        else:
+            wire.write(data)
 
     # ---- the end
 

@@ -81,6 +81,8 @@ class Front(asyncio.Protocol):
         _ON_DATA[self.state](self, data)
 
     def eof_received(self) -> bool | None:
+        # The loop may close the connection for it.
+        self.wire.flush()
         if self.state is _TUNNEL and self._exchange is not None:
             return self.wire.can_half_close and self._exchange.client_ended()
         if self._lent is not None and self._lent.is_tunnel:
@@ -114,6 +116,8 @@ class Front(asyncio.Protocol):
         elif self._exchange is not None:
             self._exchange.client_full()
             self._wait(self._timeouts.answer)
+        elif self.state is _READY:
+            self._be_ready()
 
     def resume_writing(self) -> None:
         self._full = False

@@ -13,6 +13,7 @@ from typing import cast
 from scopeproxy.execution.passthrough.back import Back
 from scopeproxy.execution.passthrough.dialing import Dialer
 from scopeproxy.execution.passthrough.line import Line
+from scopeproxy.execution.passthrough.turn import Turn
 from scopeproxy.model.topology import Address, Url
 
 # Below the 5 s after which Apache httpd, the usual server of OpenStack's APIs, closes an idle connection: a write on a
@@ -35,7 +36,7 @@ class Pool:
     `routes`: where to connect instead of to an address (a NAT, a tunnel); `authorities`: the file of those who are
     believed to tell who is who over TLS; None: whom the system believes; `patience`: seconds for a connection; `clock`:
     seconds, monotonic; `most`: connections to one address at a time, beyond which calls wait in the order in which they
-    came; 0: any number.
+    came; 0: any number.  `turn`: for what is written to them, and to the clients.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Pool:
         self._line = Line(most, self.put)
         self._dialer = Dialer(clock)
         self._trust: ssl.SSLContext | None = None
+        self.turn = Turn()
         self._idle: dict[str, deque[Back]] = {}
         self._open: set[Back] = set()
         self._sweeping: asyncio.TimerHandle | None = None

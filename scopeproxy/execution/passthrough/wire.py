@@ -10,15 +10,19 @@ HIGH_WATER = 256 * 1024
 
 
 class Wire:
-    """A connection.  `is_there`: until it is lost; `is_held_back`: whether the other end is made to wait."""
+    """A connection.  `is_there`: until it is lost; `is_held_back`: whether the other end is made to wait.
 
-    __slots__ = ("_transport", "is_held_back", "is_there")
+    What it holds goes out before anything else that is done with it.
+    """
+
+    __slots__ = ("_held", "_transport", "is_held_back", "is_there")
 
     def __init__(self, transport: asyncio.BaseTransport) -> None:
         # A transport of uvloop has all that asyncio's have, and is none of them by its class.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER)
         self.is_there, self.is_held_back = True, False
+        self._held = b""
 
     @property
     def address(self) -> str:
@@ -28,6 +32,18 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         """Send; whoever has left is sent nothing."""
+        if self._held:
+            self.flush()
+        if data and self.is_there:
+            self._transport.write(data)
+
+    def hold(self, data: bytes) -> None:
+        """Send with what is sent next, or once it is flushed."""
+        self._held += data
+
+    def flush(self) -> None:
+        """Send what is held."""
+        data, self._held = self._held, b""
         if data and self.is_there:
             self._transport.write(data)
 
@@ -38,6 +54,7 @@ class Wire:
 
     def write_eof(self) -> bool:
         """Send no more, and go on listening.  Whether that can be."""
+        self.flush()
         if not self.can_half_close:
             return False
         try:
@@ -61,6 +78,7 @@ class Wire:
 
     def close(self) -> None:
         """End the connection once the other end has what is on its way."""
+        self.flush()
         self._transport.close()
 
     def abort(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from scopeproxy.execution.passthrough import exchange
 from scopeproxy.model.messages import Reply, Unreached
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\nX-OpenStack-Request-ID: req-1\r\n\r\n"
@@ -177,3 +178,37 @@ async def test_a_kept_connection_that_closes_while_it_is_handed_over_is_replaced
     road.asks(call(b"POST"))
     assert (await road.answers(OK)).startswith(b"HTTP/1.1 200 ")
     assert len(road.pool.made) == 2
+
+
+async def test_while_many_calls_are_under_way_small_messages_wait_for_the_end_of_the_turn(road, monkeypatch):
+    service = await used(road)
+    service.taken()
+    monkeypatch.setattr(exchange, "_FEW", 0)
+    road.lane.ways.tally.in_flight = 5
+    for _ in range(2):
+        road.asks(GET)
+        assert service.taken() == b""
+        await road.settle()
+        assert service.taken().startswith(b"GET /base/x HTTP/1.1\r\n")
+        service.protocol.data_received(OK)
+        assert road.client.taken() == b""
+        await road.settle()
+        assert road.client.taken().endswith(b"\r\n\r\nhi")
+    road.asks(GET)
+    large = b"x" * 100_000
+    service.protocol.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + large)
+    assert road.client.taken().endswith(large)
+
+
+async def test_an_answer_that_waits_reaches_a_client_that_ends_meanwhile(road, monkeypatch):
+    service = await used(road)
+    monkeypatch.setattr(exchange, "_FEW", 0)
+    road.lane.ways.tally.in_flight = 5
+    road.asks(GET)
+    await road.settle()
+    service.protocol.data_received(OK)
+    assert not road.front.eof_received()
+    # The loop closes the connection for that.
+    road.client.close()
+    await road.settle()
+    assert road.client.taken().endswith(b"\r\n\r\nhi")

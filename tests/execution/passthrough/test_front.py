@@ -492,6 +492,18 @@ async def test_a_client_that_does_not_take_the_answers_before_its_next_request_i
     assert road.client.aborted
 
 
+async def test_a_client_that_is_full_once_its_answer_is_out_has_the_time_for_an_answer(road):
+    road.asks(GET)
+    await road.answers(OK)
+    assert road.front.deadline == road.time + IDLE
+    road.front.pause_writing()
+    assert road.front.deadline == road.time + 10
+    road.asks(GET)
+    road.front.resume_writing()
+    await road.settle()
+    assert await road.answers(OK) == PASSED_ON
+
+
 async def test_a_client_that_does_not_take_the_last_answer_is_given_up(road):
     road.client.flushes = False
     road.asks(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))

@@ -70,6 +70,30 @@ def test_a_wire_does_what_it_is_told():
     assert transport.told == [HIGH_WATER, b"data", "pause", "resume", "eof", "close", "abort"]
 
 
+@pytest.mark.parametrize(("then", "told"), [
+    (lambda wire: wire.flush(), []),
+    (lambda wire: wire.write(b"more"), [b"more"]),
+    (lambda wire: wire.write_eof(), ["eof"]),
+    (lambda wire: wire.close(), ["close"]),
+])  # fmt: skip
+def test_what_is_held_goes_before_all_else(then, told):
+    wire, transport = made()
+    wire.hold(b"he")
+    wire.hold(b"ld")
+    assert transport.told == [HIGH_WATER]
+    then(wire)
+    wire.flush()
+    assert transport.told == [HIGH_WATER, b"held", *told]
+
+
+def test_what_is_held_for_a_connection_that_ends_at_once_goes_nowhere():
+    wire, transport = made()
+    wire.hold(b"held")
+    wire.is_there = False
+    wire.flush()
+    assert transport.told == [HIGH_WATER]
+
+
 @pytest.mark.parametrize("how", ["lost", "closing"])
 def test_nothing_is_asked_of_a_connection_that_is_gone(how):
     wire, transport = made()
