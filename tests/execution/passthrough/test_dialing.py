@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
+import aiohttp
 import pytest
+import uvloop
 
 from scopeproxy.execution.passthrough import dialing
 from scopeproxy.execution.passthrough.dialing import KNOWN_FOR, Dialer
@@ -136,3 +139,58 @@ async def test_so_many_names_are_remembered_and_no_more(names, port, monkeypatch
     for name in ("one", "two", "three", "two", "one"):
         await dialled(dialer, name, port)
     assert names.asked == ["one", "two", "three", "one"]
+
+
+# ---- whose a socket is
+
+
+class Sole(uvloop.Loop):
+    """uvloop's loop where nobody else has any of its sockets.
+
+    Up to 0.22 it closes the one of a connection that is cancelled, and so does whoever made it, when the number is
+    another connection's by then: new ones were refused as "File descriptor … is used by transport …".
+    """
+
+    async def sock_connect(self, sock, address):
+        raise AssertionError("a socket of somebody else's is connected")
+
+    async def create_connection(self, *args, sock=None, **more):
+        assert sock is None, "a socket of somebody else's is handed over"
+        return await super().create_connection(*args, **more)
+
+
+def descriptors():
+    return set(os.listdir("/proc/self/fd"))
+
+
+def test_the_loop_makes_its_sockets_itself_and_each_is_closed_once():
+    async def many():
+        listening = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        to = Address(*listening.sockets[0].getsockname())
+        dialer = Dialer(Clock())
+        before = descriptors()
+        for turns in range(300):
+            dialing = asyncio.create_task(dialer.dial(asyncio.Protocol, to, 20.0))
+            for _ in range(turns % 6):
+                await asyncio.sleep(0)
+            dialing.cancel()
+            await asyncio.wait({dialing})
+        await quiet(before)
+        listening.close()
+
+    async def quiet(before):
+        async with asyncio.timeout(20):
+            while not descriptors() <= before:
+                await asyncio.sleep(0.01)
+
+    with asyncio.Runner(loop_factory=Sole) as runner:
+        runner.run(many())
+
+
+def test_aiohttps_client_which_was_the_door_out_hands_sockets_over():
+    async def asks():
+        async with aiohttp.ClientSession() as session:
+            await session.get("http://127.0.0.1:1/")
+
+    with asyncio.Runner(loop_factory=Sole) as runner, pytest.raises(AssertionError, match="somebody else's"):
+        runner.run(asks())
