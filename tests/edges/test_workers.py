@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -176,10 +177,19 @@ async def test_each_worker_tells_its_own_figures_at_its_own_port(stage, path):
     process = await asyncio.create_subprocess_exec(*command, "--workers", "2", stderr=asyncio.subprocess.PIPE)
     for _ in range(2):
         await said(process, "serving Paris")
+    for _ in range(60):
+        assert (await (await stage.wire(front(path))).ask(GET)).endswith(b"hi")
+    counted = []
     async with aiohttp.ClientSession() as session:
         for port in (first, first + 1):
             async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
                 assert answer.status == 200
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                rows = re.findall(r"^scopeproxy_calls_total{.*} (\S+)$", await answer.text(), re.MULTILINE)
+                counted.append(sum(map(float, rows)))
+    # Together they tell all; each has had a share.
+    assert sum(counted) == 60
+    assert min(counted) > 0
     process.terminate()
     assert await ended(process) == 0
 
