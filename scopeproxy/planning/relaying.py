@@ -22,6 +22,4 @@ def may_be_relayed(work: Work) -> bool:
 
 def relayed(work: Work, plan: Plan) -> Call | None:
     """The one call to another site that the plan is; None: it is more than that, or less."""
-    if not isinstance(plan, Call) or plan.site == work.entry or plan.missing or work.turn is not None:
-        return None
-    return plan
+    return plan if isinstance(plan, Call) and plan.site != work.entry and not plan.missing else None

@@ -39,8 +39,6 @@ class Relayed(Exchange):
     def set_off(self) -> None:
         """Send it."""
         self.start(self._relay.head, True, self._came.said.client_id)
-        # A signature is good for once.
-        self._again = None
 
     async def _reach(self) -> Back:
         # As a journey's calls do, it stands in line for as long as an answer may take.
