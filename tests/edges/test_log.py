@@ -45,7 +45,7 @@ async def test_no_secret_and_no_query_is_logged(stage, loop):
     path = stage.sites({"Paris": {"docs": (await stage.back(script)).address}})
     async with serving(path, loop=loop) as served:
         wire = await stage.wire(front(path))
-        for _ in range(3 * EVERY):
+        for _ in range(3 * EVERY - len(CALLS) - 1):
             answer = await wire.ask(b"GET /x?token=%b HTTP/1.1\r\n%b\r\n" % (SECRET, TELLING))
             assert answer.startswith(b"HTTP/1.1 401 ")
         for call in CALLS.values():
