@@ -6,6 +6,7 @@ What it is on real sockets is in tests/execution/test_forwarding.py.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -26,11 +27,19 @@ class Going:
     def __init__(self, pool, method="GET", body=NOTHING, headers=(), held=1000, **more):
         timeouts = more.pop("timeouts", Timeouts(2, 5, 10))
         call = Outgoing("Corte", ROOT, method, "/x", (("Host", "h"), *headers), body, timeouts, **more)
-        self.pool, self.task = pool, asyncio.create_task(Errand(pool, call, held).outcome())
+        self.pool, self.errand = pool, Errand(pool, call, held)
+        self.task = asyncio.create_task(self.errand.outcome())
 
     async def socket(self):
         await settle()
         return self.pool.made[-1]
+
+    def passes(self, seconds):
+        """Time: nothing here waits for it."""
+        self.errand._until -= seconds
+        if self.errand._call.deadline is not None:
+            self.errand._call = replace(self.errand._call, deadline=self.errand._call.deadline - seconds)
+        self.errand._late()
 
     async def answers(self, data):
         (await self.socket()).protocol.data_received(data)
@@ -204,17 +213,21 @@ async def test_a_connection_that_is_closed_at_once_was_sent_nothing(pool, monkey
 
 
 @pytest.mark.parametrize(
-    ("timeouts", "more", "why"),
+    ("more", "least", "why"),
     [
-        (Timeouts(2, 0.02, 5), {}, "no answer within 0.02 s"),
-        (Timeouts(2, 5, 5), {"deadline": 0.02}, "no answer within the time that the call was given"),
+        ({}, 5, "no answer within 5 s"),
+        ({"deadline": 3}, 3, "no answer within the time that the call was given"),
     ],
 )
-async def test_an_answer_that_does_not_come_is_not_waited_for(pool, timeouts, more, why):
+async def test_an_answer_that_does_not_come_is_not_waited_for(pool, more, least, why):
     now = asyncio.get_running_loop().time()
-    going = Going(pool, timeouts=timeouts, **{name: now + seconds for name, seconds in more.items()})
+    going = Going(pool, **{name: now + seconds for name, seconds in more.items()})
+    socket = await going.socket()
+    going.passes(least - 2)
+    assert not socket.aborted
+    going.passes(2)
     assert await going.task == Unreached("Corte", True, why)
-    assert (await going.socket()).aborted
+    assert socket.aborted
 
 
 async def test_a_connection_that_does_not_come_about_in_the_time_of_the_answer_was_sent_nothing(pool):
@@ -237,30 +250,40 @@ async def test_what_cannot_be_sent_takes_no_connection(pool):
 
 
 async def test_a_body_that_moves_earns_the_call_more_time(pool):
+    more = asyncio.Semaphore(0)
+
     async def body():
         for _ in range(6):
-            await asyncio.sleep(0.02)
+            await more.acquire()
             yield b"a"
 
-    going = Going(pool, "PUT", Once(body(), 6), (("Content-Length", "6"),), timeouts=Timeouts(2, 0.08, 5))
+    going = Going(pool, "PUT", Once(body(), 6), (("Content-Length", "6"),))
     socket = await going.socket()
-    async with asyncio.timeout(5):
-        while not socket.out.endswith(b"aaaaaa"):
-            await asyncio.sleep(0.005)
+    for _ in range(6):
+        going.passes(3)
+        more.release()
+        await settle()
+    assert socket.out.endswith(b"aaaaaa")
     assert (await going.answers(OK)).status == 200
 
 
 async def test_an_answer_that_stops_is_given_up_but_only_while_it_is_waited_for(pool):
-    going = Going(pool, timeouts=Timeouts(2, 0.03, 5))
+    going = Going(pool)
     reply = await going.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh")
     pieces = aiter(reply.rest)
     assert await anext(pieces) == b"h"
     # Longer than the service may take: but it is the reader who takes so long.
-    await asyncio.sleep(0.1)
-    assert not (await going.socket()).aborted
+    going.passes(60)
+    socket = await going.socket()
+    assert not socket.aborted
+    waiting = asyncio.ensure_future(anext(pieces))
+    await settle()
+    going.passes(3)
+    assert not socket.aborted
+    going.passes(2)
     with pytest.raises(TimeoutError, match="no more of it came in time"):
-        await anext(pieces)
-    assert (await going.socket()).aborted
+        await waiting
+    assert socket.aborted
 
 
 async def test_a_reader_that_is_slow_has_the_service_wait(pool):
