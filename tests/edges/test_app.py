@@ -352,6 +352,39 @@ async def test_who_never_agrees_on_tls_takes_room_no_longer_than_it_may(stage, c
     writer.close()
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+@pytest.mark.parametrize("sent", [b"", GET, GET[:9], b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf"])
+async def test_a_client_that_ends_tls_is_let_go(stage, certificate, caplog, sent, says_so):
+    # TLS has no half of an end: whoever says that it is the end, or only closes, waits for nothing any more.
+    async def script(reader, writer):
+        await reader.read()
+
+    pem, key = certificate("one")
+    path = stage.sites({"Paris": {"docs": (await stage.back(script)).address}})
+    changed(path, lambda document: https(document, pem, key))
+    app = await stage.proxy(path, "Paris")
+    fronts = next(iter(app._open_now.values())).fronts
+
+    def client():
+        context = ssl.create_default_context(cafile=str(pem))
+        address = tuple(app.house.here.services["docs"].socket)
+        with (
+            socket.create_connection(address) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,
+        ):
+            wire.settimeout(20)
+            wire.sendall(sent)
+            if says_so:
+                with suppress(OSError):
+                    wire.unwrap()
+
+    await asyncio.to_thread(client)
+    async with asyncio.timeout(20):
+        while len(fronts) or app.house.pool.counts()["in_use"]:
+            await asyncio.sleep(0.01)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 @pytest.mark.parametrize("which", ["certificate", "peers"])
 async def test_files_of_tls_that_cannot_be_used_are_told(stage, certificate, which, tmp_path):
     path = stage.sites({"Paris": {"docs": (await stage.back()).address}})
