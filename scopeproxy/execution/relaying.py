@@ -17,6 +17,7 @@ from scopeproxy.execution.delivery import LATE, Delivery
 from scopeproxy.execution.health import Health
 from scopeproxy.execution.identity_calls import IdentityCalls
 from scopeproxy.execution.passthrough.onward import lines_of
+from scopeproxy.execution.passthrough.outgoing import Outgoing, Unsendable, head_of
 from scopeproxy.execution.passthrough.relay import Relay
 from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.passthrough.ways import Way
@@ -86,12 +87,17 @@ class Relaying:
             return None
         story = Story(found=found, intent=work.intent, plan=str(plan), project=caller.project_id if caller else None)
         holds = await self._identity.known(found.token, found.home) if found.token and caller else always
-        return self._made(arrival, story, call, leaving, holds)
+        try:
+            return self._made(arrival, story, call, leaving, holds)
+        except Unsendable:
+            return None
 
     def _made(self, arrival: Arrival, story: Story, call: Call, leaving: Leaving, holds: Callable[[], bool]) -> Relay:
-        request, site = leaving.request, call.site
+        """Raises Unsendable."""
+        request, site, timeouts = leaving.request, call.site, self._topology.sites[self._here].proxy.timeouts
         endpoint = self._topology.sites[site].services[request.service]
         root, head = endpoint.front, self._delivery.head(site, endpoint, request, leaving.travel)
+        outgoing = Outgoing(site, root, request.method, request.target, head.headers, request.body, timeouts)
         intent = (story.intent or classify(request)).kind.value
         row = self._tally.of(site).row(request.service, intent)
         target = (root.path + request.target).encode()
@@ -100,9 +106,9 @@ class Relaying:
         told = _Telling(self._telling, arrival, story, partial(self._health.note, site))
         return Relay(
             way=way,
-            lines=lines_of(head.headers),
+            unsigned=head_of(outgoing).data.removesuffix(b"\r\n"),
             signature=partial(self._signature, head.signer),
-            patience=self._topology.sites[self._here].proxy.timeouts.connect + LATE,
+            patience=timeouts.connect + LATE,
             holds=holds,
             reaches=partial(self._reached, site, root),
             answered=partial(told.answered, site),

@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from scopeproxy.execution.passthrough.relays import KEPT
+from scopeproxy.execution.tokens.broker import Grant
+from scopeproxy.model.identity import Token
 from tests.execution.conftest import password_login
 
 SCOPE = "{glance: Corte}"
@@ -202,3 +204,23 @@ async def test_a_decision_is_renewed_while_it_is_gone_by(cloud, journeys):
         while known._deciding:
             await asyncio.sleep(0)
     assert len(journeys) == count
+
+
+async def test_what_the_other_door_would_not_send_is_not_sent_by_this_one(cloud, journeys, monkeypatch):
+    token = await cloud.token(SCOPE)
+    broker = cloud.apps["Paris"].house.relaying._calling._broker
+
+    async def grant(asked):
+        return Grant(Token("secret\r\nX-Scope-Home: Paris"))
+
+    monkeypatch.setattr(broker, "grant", grant)
+    for _ in range(4):
+        answer = await read(cloud, token)
+        assert (answer.status, answer.sites) == (502, {"Corte": "unreached"})
+    assert journeys.count(LIST) == 4
+    told = cloud.apps["Paris"].lasting.metrics.registry.get_sample_value
+    labels = {"site": "Corte", "service": "image", "intent": "list"}
+    outcomes = {
+        each: told("scopeproxy_site_calls_total", {**labels, "outcome": each}) for each in ("never_sent", "4xx")
+    }
+    assert outcomes == {"never_sent": 4, "4xx": None}

@@ -23,15 +23,15 @@ class Asked(NamedTuple):
 class Relay:
     """Where such a read goes, and what is told of it.
 
-    `way`: to the service's front at the other site; `lines`: of its head, all but the signature; `signature`: the line
-    of one, new for each call; `patience`: seconds after which the answer is late; `holds`: whether whoever
-    calls is still known to be let in; `reaches`: whether the site can be reached; `answered`: logs an answer by its
-    status and seconds, and gives the header lines for the client; `failed`: the same for a site that has not answered,
-    and gives the answer in its stead.
+    `way`: to the service's front at the other site; `unsigned`: its head, but for the signature and the end;
+    `signature`: the line of one, new for each call; `patience`: seconds after which the answer is late; `holds`:
+    whether whoever calls is still known to be let in; `reaches`: whether the site can be reached; `answered`: logs an
+    answer by its status and seconds, and gives the header lines for the client; `failed`: the same for a site that has
+    not answered, and gives the answer in its stead.
     """
 
     way: Way
-    lines: bytes
+    unsigned: bytes
     signature: Callable[[], bytes]
     patience: float
     holds: Callable[[], bool]
@@ -42,4 +42,4 @@ class Relay:
     @property
     def head(self) -> bytes:
         """The head of one call."""
-        return b"%b%b%b\r\n" % (self.way.first, self.lines, self.signature())
+        return b"%b%b\r\n" % (self.unsigned, self.signature())

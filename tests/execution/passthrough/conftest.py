@@ -263,7 +263,7 @@ def relay_of(road: Road) -> Relay:
 
     return Relay(
         way=way,
-        lines=b"Host: corte\r\n",
+        unsigned=first + b"Host: corte\r\n",
         signature=lambda: b"X-Scope-Signature: %d\r\n" % next(signed),
         patience=3.0,
         holds=lambda: True,
