@@ -231,14 +231,15 @@ async def _send(wire, length):
         await wire.writer.drain()
 
 
-async def test_a_websocket_passes_both_ways(stage):
+@pytest.mark.parametrize("passthrough", [True, False])
+async def test_a_websocket_passes_both_ways(stage, passthrough):
     async def script(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         writer.write((await reader.readexactly(4)).upper())
         await reader.read()
 
-    wire = await stage.wire(await stage.docs(await stage.back(script)))
+    wire = await stage.wire(await stage.docs(await stage.back(script), passthrough=passthrough))
     wire.send(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nping")
     assert b"\r\nUpgrade: websocket\r\n" in await wire.head()
     async with asyncio.timeout(20):

@@ -248,17 +248,21 @@ async def test_after_an_upgrade_was_not_taken_the_connection_goes_on(stage):
 # ---- bodies that fail
 
 
-async def test_wrong_chunks_are_the_clients_fault(stage):
+@pytest.mark.parametrize("scope", [b"", b"X-Scope: {}\r\n"])
+async def test_wrong_chunks_are_the_clients_fault(stage, scope):
     wire = await stage.wire(await stage.docs(await stage.back()))
-    wire.send(b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    wire.send(b"POST /x HTTP/1.1\r\nHost: h\r\n" + scope + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
     wire.send(b"nonsense\r\n")
     assert (await wire.rest()).split()[1] == b"400"
 
 
-async def test_a_client_that_stops_in_its_body_is_told(stage):
+@pytest.mark.parametrize("scope", [b"", b"X-Scope: {}\r\n"])
+async def test_a_client_that_stops_in_its_body_is_told(stage, scope):
     app = await stage.docs(await stage.back(), timeouts={"answer": "500ms"})
     wire = await stage.wire(app)
-    head, body = (await wire.ask(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe")).split(b"\r\n\r\n")
+    head, body = (await wire.ask(b"POST /x HTTP/1.1\r\nHost: h\r\n" + scope + b"Content-Length: 5\r\n\r\nhe")).split(
+        b"\r\n\r\n"
+    )
     assert head.startswith(b"HTTP/1.1 408 ")
     assert json.loads(body)["error"]["message"] == "nothing of the request's body came for 0.45 s"
 

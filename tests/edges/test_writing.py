@@ -149,7 +149,8 @@ async def test_an_answer_that_breaks_off_or_stops_breaks_off(stage, answer, then
         await wire.reader.readuntil(b"0\r\n\r\n")
 
 
-async def test_a_client_that_does_not_read_is_given_up(stage):
+@pytest.mark.parametrize("scope", [b"", b"X-Scope: {}\r\n"])
+async def test_a_client_that_does_not_read_is_given_up(stage, scope):
     closed = asyncio.Event()
 
     async def script(reader, writer):
@@ -164,12 +165,13 @@ async def test_a_client_that_does_not_read_is_given_up(stage):
 
     wire = await stage.wire(await stage.docs(await stage.back(script), timeouts={"answer": "200ms"}))
     wire.writer.transport.pause_reading()
-    wire.send(GET)
+    wire.send(GET[:-2] + scope + b"\r\n")
     async with asyncio.timeout(20):
         await closed.wait()
 
 
-async def test_a_read_ends_when_its_client_leaves(stage):
+@pytest.mark.parametrize("scope", [b"", b"X-Scope: {}\r\n"])
+async def test_a_read_ends_when_its_client_leaves(stage, scope):
     begun, closed = asyncio.Event(), asyncio.Event()
 
     async def script(reader, writer):
@@ -179,7 +181,7 @@ async def test_a_read_ends_when_its_client_leaves(stage):
         closed.set()
 
     wire = await stage.wire(await stage.docs(await stage.back(script)))
-    wire.send(GET)
+    wire.send(GET[:-2] + scope + b"\r\n")
     await begun.wait()
     wire.leave()
     async with asyncio.timeout(20):

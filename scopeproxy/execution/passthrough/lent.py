@@ -17,7 +17,7 @@ from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.onward import options_of
 from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.execution.passthrough.wire import HIGH_WATER
-from scopeproxy.model.messages import NOTHING, Body, Headers, Reply, Request
+from scopeproxy.model.messages import NOTHING, Body, Headers, Reply, Request, without
 
 if TYPE_CHECKING:
     from scopeproxy.execution.passthrough.front import Front
@@ -88,7 +88,9 @@ class Lent:
 
     def request(self, service: str, target: str) -> Request:
         """It, for a service."""
-        return Request(service, self.method, target, self.headers, self.body)
+        # RFC 9110, section 7.8: an Upgrade under HTTP/1.0 is ignored.
+        headers = self.headers if self._minor else without(self.headers, "Upgrade")
+        return Request(service, self.method, target, headers, self.body)
 
     # ---- from the front
 

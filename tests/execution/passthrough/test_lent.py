@@ -12,6 +12,7 @@ from scopeproxy.execution.passthrough.states import AtClient
 from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.execution.passthrough.wire import HIGH_WATER
 from scopeproxy.model.messages import Reply
+from scopeproxy.planning.rewriting import opens_websocket
 from tests.execution.passthrough.conftest import Never, Socket
 
 GET = b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -33,6 +34,12 @@ async def test_a_request_is_told_as_it_came(road):
     assert lent.body.length == 5
     request = lent.request("docs", "/a")
     assert (request.service, request.target, request.method) == ("docs", "/a", "X-My.m")
+
+
+@pytest.mark.parametrize("minor", [0, 1])
+async def test_a_client_of_http_1_0_asks_for_no_other_protocol(road, minor):
+    road.asks(b"GET /other HTTP/1.%d\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n" % minor)
+    assert opens_websocket((await road.journey()).lent.request("docs", "/x")) == bool(minor)
 
 
 async def test_a_header_that_is_no_text_is_told(road):
