@@ -46,6 +46,17 @@ def test_a_body_is_asked_for_when_the_service_asks(stage: Stage) -> None:
     assert came[1] == b"hello"
 
 
+@pytest.mark.parametrize("stage", [HERE, THERE], indirect=True)
+def test_a_service_that_never_asks_for_a_body_gets_it_all_the_same(stage: Stage) -> None:
+    client = stage.client()
+    client.send(stage.scoped(request(b"PUT /x", b"Expect: 100-continue", b"Content-Length: 5")))
+    # A client that waits for ever would: without a scope it is the client's to give up waiting (RFC 9110, 10.1.1).
+    assert client.some(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.send(b"hello")
+    assert client.answer(b"PUT").start == b"200"
+    assert [seen.body for seen in stage.back.requests] == [b"hello"]
+
+
 def test_a_body_that_is_refused_unseen_is_never_sent(stage: Stage) -> None:
     stage.back.begin(script=lambda connection: connection.sendall(too_large(head_of(connection))))
     client = stage.client()

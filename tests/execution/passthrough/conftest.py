@@ -20,6 +20,7 @@ from scopeproxy.execution.passthrough.pool import Pool, Unconnected
 from scopeproxy.execution.passthrough.relay import Asked, Relay
 from scopeproxy.execution.passthrough.relays import Relays
 from scopeproxy.execution.passthrough.tally import Tally
+from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.execution.passthrough.ways import Way, Ways
 from scopeproxy.model.messages import Reply, Stream, Unreached
 from scopeproxy.model.topology import Address, Timeouts, Url
@@ -127,6 +128,23 @@ class Never:
         self.is_given_up = True
 
 
+class Tunnelled:
+    """A service that speaks another protocol, behind its `tunnel`."""
+
+    def __init__(self) -> None:
+        back = Back(Sockets(asyncio.get_running_loop().time), "http://h")
+        self.socket, self.tunnel = Socket(back), Tunnel(self, back)
+        self.is_given_up = False
+
+    def give_up(self) -> None:
+        self.is_given_up = True
+
+    def reader_full(self) -> None:
+        pass
+
+    reader_ready = reader_waits = reader_full
+
+
 class Journey:
     """A journey with a request that was lent: it takes the body as that comes, and answers when the test says so.
 
@@ -135,6 +153,7 @@ class Journey:
 
     def __init__(self, lent: Lent) -> None:
         self.lent, self.got, self.failed, self.lost = lent, b"", "", False
+        self.service: Tunnelled | None = None
         self._reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
 
@@ -155,6 +174,14 @@ class Journey:
     def answers(self, body: bytes = b"", rest: Stream | None = None) -> None:
         if not self._reply.done():
             self._reply.set_result(Reply("Paris", 200, (), body, rest))
+
+    def switches(self) -> Tunnelled:
+        """Its site agrees to another protocol."""
+        service = Tunnelled()
+        if not self._reply.done():
+            self.service = service
+            self._reply.set_result(Reply("Paris", 101, (("Sec-A", "b"),), b"", service.tunnel))
+        return service
 
     def breaks(self) -> None:
         if not self._reply.done():

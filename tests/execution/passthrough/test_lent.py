@@ -6,14 +6,11 @@ import asyncio
 
 import pytest
 
-from scopeproxy.execution.passthrough.back import Back
 from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SILENT, HeadNotText
 from scopeproxy.execution.passthrough.states import AtClient
-from scopeproxy.execution.passthrough.tunnel import Tunnel
 from scopeproxy.execution.passthrough.wire import HIGH_WATER
-from scopeproxy.model.messages import Reply
 from scopeproxy.planning.rewriting import opens_websocket
-from tests.execution.passthrough.conftest import Never, Socket
+from tests.execution.passthrough.conftest import Never
 
 GET = b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n"
 OTHER = b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
@@ -273,29 +270,11 @@ async def test_a_client_of_http_1_0_is_told_of_no_provisional_answer(road):
     assert road.client.taken() == b""
 
 
-class Service:
-    """Its end of another protocol, behind a tunnel."""
-
-    def __init__(self, road):
-        self.socket = Socket(Back(road.pool, "http://h"))
-        self.tunnel = Tunnel(self, self.socket.protocol)
-        self.is_given_up = False
-
-    def give_up(self):
-        self.is_given_up = True
-
-    def reader_full(self):
-        pass
-
-    reader_ready = reader_waits = reader_full
-
-
 @pytest.fixture
 async def joined(road):
     """A service that a client is joined with."""
     road.asks(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") + b"early")
-    journey, service = await road.journey(), Service(road)
-    journey._reply.set_result(Reply("Paris", 101, (("Sec-A", "b"),), b"", service.tunnel))
+    service = (await road.journey()).switches()
     await road.settle()
     assert road.client.taken() == (
         b"HTTP/1.1 101 Switching Protocols\r\nSec-A: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"

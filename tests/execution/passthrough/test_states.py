@@ -70,7 +70,8 @@ ANSWERED = (
 )  # fmt: skip
 DONE = (
     "client ends", "client goes", "client full", "client ready", "service ends", "service goes", "service full",
-    "service ready", "journey answers", "journey breaks", "refuses", "accepts", "stops",
+    "service ready", "journey answers", "journey breaks",
+    "journey switches", "journey speaks", "journey ends", "refuses", "accepts", "stops",
 )  # fmt: skip
 EVENTS = st.one_of(
     st.tuples(st.just("client says"), st.sampled_from(SAID)),
@@ -96,7 +97,8 @@ class Story:
         elif who == "journey":
             if self.road.journeys:
                 journey = self.road.journeys[-1]
-                {"answers": lambda: journey.answers(b"x"), "breaks": journey.breaks}[does]()
+                {"answers": lambda: journey.answers(b"x"), "breaks": journey.breaks, "switches": journey.switches,
+                 "speaks": lambda: speaks(journey, b"x"), "ends": lambda: speaks(journey, None)}[does]()  # fmt: skip
         elif who == "time":
             self.road.passes(what)
         elif who == "stops":
@@ -124,6 +126,11 @@ class Story:
             protocol.resume_writing()
 
 
+def speaks(journey, said):
+    if journey.service is not None:
+        (journey.service.tunnel.end if said is None else lambda: journey.service.tunnel.put(said))()
+
+
 @settings(max_examples=200, deadline=None, database=None)
 @given(st.lists(EVENTS, max_size=25))
 def test_whatever_happens_no_move_is_illegal_and_nothing_is_left_behind(events):
@@ -144,6 +151,7 @@ def test_whatever_happens_no_move_is_illegal_and_nothing_is_left_behind(events):
         await road.settle()
         assert len(road.fronts) == 0
         assert road.counted("scopeproxy_calls_in_flight") == 0
+        assert all(one.service.is_given_up for one in road.journeys if one.service is not None)
         road.pool.close()
         assert all(socket.closed for socket in road.pool.made)
         await road.settle()
