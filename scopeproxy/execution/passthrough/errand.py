@@ -35,8 +35,8 @@ class Errand:
     they are here; a larger one is a stream."""
 
     __slots__ = (
-        "_again", "_answered", "_back", "_before", "_body", "_call", "_chunks", "_held", "_loop", "_pool", "_sending",
-        "_timer", "_until", "method", "tunnel",
+        "_again", "_answered", "_back", "_before", "_body", "_call", "_chunks", "_held", "_kept", "_loop", "_pool",
+        "_sending", "_timer", "_until", "method", "tunnel",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, call: Outgoing, held: int) -> None:
@@ -46,6 +46,8 @@ class Errand:
         self.method = call.method.encode()
         # Whether an attempt was sent anything before this one, and whether there may be another one.
         self._before, self._again = False, call.method in REPEATED
+        # Whether the connection was in use before.
+        self._kept = False
         self._until = self._patient() if call.deadline is None else min(self._patient(), call.deadline)
         self._back: Back | None = None
         self._sending: Sending | None = None
@@ -54,7 +56,7 @@ class Errand:
         # Whoever asks for another protocol has it as a stream.
         self.tunnel = self if call.upgrades else None
         # The outcome; None: once more.
-        self._answered: asyncio.Future[Outcome | None]
+        self._answered: asyncio.Future[Outcome | None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
 
     async def outcome(self) -> Outcome:
@@ -70,9 +72,15 @@ class Errand:
             while True:
                 made = back or await self._connected()
                 if isinstance(made, Unreached):
+                    self.give_up()
                     return made
-                self._carry(made, head)
-                outcome = await self._answered
+                answered = self._answered
+                if answered.done():
+                    # The body was lost while there was no connection.
+                    self._pool.put(made)
+                else:
+                    self._carry(made, head)
+                outcome = await answered
                 if outcome is not None:
                     return outcome
                 back = None
@@ -97,11 +105,14 @@ class Errand:
                 return self._unreached("it closed the connection at once")
 
     def _carry(self, back: Back, head: Head) -> None:
-        self._back, self._before = back, self._begun
-        self._answered = self._loop.create_future()
+        self._back, self._kept, self._before = back, back.used, self._begun
+        if self._sending is not None and not self._sending.begun:
+            self._sending.go_by(back)
+            back.keep(self)
+            return
         self._timer = self._loop.call_at(self._until, self._late)
-        self._sending = Sending(back, head, self._call.body, self._moved, self._lose)
-        at_once = self._sending.begin()
+        self._sending = Sending(head, self._call.body, self._moved, self._lose)
+        at_once = self._sending.begin(back)
         if at_once:
             back.carry(self, at_once)
         else:
@@ -148,6 +159,9 @@ class Errand:
         """The head of the answer, and what has come of its body: all of it, mostly.
 
         One in chunks is a stream even so, since it goes on in chunks."""
+        if self._sending is not None and not self._sending.begun:
+            self._unasked()
+            return
         if self._sending is not None:
             self._sending.answered()
         if framing == CHUNKED:
@@ -180,13 +194,29 @@ class Errand:
     def broken(self, back: Back, state: AtService, why: str) -> None:
         """The connection was lost."""
         self._back = None
-        if state is AtService.HEAD and back.used and self._again:
+        if self._sending is not None and not self._sending.begun and self._kept:
+            # It was kept for too long while the body was waited for: nothing is lost with it.
+            self._sending.go_by(None)
+            self._once_more()
+        elif state is AtService.HEAD and self._kept and self._again:
             # RFC 9110, section 9.2.2: what does no harm twice, when a connection from the pool proves closed.
             self._again = False
             self._stop()
-            self._settle(None)
+            self._once_more()
         else:
             self._lose(ConnectionError(why))
+
+    def _unasked(self) -> None:
+        """It answers what it was not asked, as some do before they close a connection."""
+        back = self._back
+        assert back is not None
+        back.close()
+        self.broken(back, AtService.HEAD, "it answered before it was asked")
+
+    def _once_more(self) -> None:
+        answered, self._answered = self._answered, self._loop.create_future()
+        if not answered.done():
+            answered.set_result(None)
 
     # ---- what the service says in another protocol
 
@@ -264,7 +294,7 @@ class Errand:
         else:
             self._settle(self._unreached(str(error)))
 
-    def _settle(self, outcome: Outcome | None) -> None:
+    def _settle(self, outcome: Outcome) -> None:
         # Where nobody waits any more there is nothing to tell.
         if not self._answered.done():
             self._answered.set_result(outcome)

@@ -19,7 +19,7 @@ _AT_ONCE = 512 * 1024
 
 
 class Sending:
-    """A call that is sent by a connection, once.
+    """A call that is sent once, by the connection that it has when the first piece of it is here.
 
     `moved`: called for each piece that gets through; `lost`: called with the reason when there is no more of the body;
     `begun`: whether the service was given any of it; `sent`: whether it was given all.
@@ -27,21 +27,20 @@ class Sending:
 
     __slots__ = ("_asked_for", "_back", "_body", "_head", "_lost", "_moved", "_room", "_task", "begun", "sent")
 
-    def __init__(
-        self, back: Back, head: Head, body: Body, moved: Callable[[], None], lost: Callable[[OSError], None]
-    ) -> None:
-        self._back, self._head, self._body, self._moved, self._lost = back, head, body, moved, lost
+    def __init__(self, head: Head, body: Body, moved: Callable[[], None], lost: Callable[[OSError], None]) -> None:
+        self._head, self._body, self._moved, self._lost = head, body, moved, lost
+        self._back: Back | None = None
         self._asked_for: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.begun = self.sent = False
 
-    def begin(self) -> bytes:
+    def begin(self, back: Back) -> bytes:
         """What goes at once: all of it, mostly.  What does not is on its way from here on.
 
         A head waits for the first piece of its body: where there is none to be had, nothing was sent.
         """
-        body, expects = self._body, self._head.expects
+        body, expects, self._back = self._body, self._head.expects, back
         self.begun = self.sent = isinstance(body, Held) and not expects and len(body.data) <= _AT_ONCE
         if isinstance(body, Held) and self.sent:
             return self._head.data + body.data
@@ -51,6 +50,11 @@ class Sending:
         self._asked_for = asyncio.get_running_loop().create_future()
         self.begun = True
         return self._head.data
+
+    def go_by(self, back: Back | None) -> None:
+        """Have another connection, before anything was sent; None: there is none for now."""
+        self._back = back
+        self.ready()
 
     def asked(self) -> None:
         """The service asks for the body."""
@@ -112,13 +116,13 @@ class Sending:
             raise ConnectionError(f"its body ended {left} bytes too early")
 
     async def _write(self, data: bytes, last: bool) -> None:
-        while self._back.paused:
+        while (back := self._back) is None or back.paused:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
         if not self.begun:
             data, self.begun = self._head.data + data, True
         if data:
-            self._back.wire.write(data)
+            back.wire.write(data)
         # Not before: until then the connection is good for nobody else.
         self.sent = last
         self._moved()

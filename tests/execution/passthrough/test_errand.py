@@ -200,6 +200,65 @@ async def test_a_call_whose_body_cannot_be_had_was_not_sent(pool, method):
     assert (await going.socket()).aborted
 
 
+class Slow:
+    """A body of two bytes that a client takes its time for."""
+
+    def __init__(self, error=None):
+        self.error, self.go_on = error, asyncio.Event()
+        self.body = Once(self._pieces(), 2)
+
+    async def _pieces(self):
+        await self.go_on.wait()
+        if self.error is not None:
+            raise self.error
+        yield b"hi"
+
+
+@pytest.mark.parametrize("how", ["closes", "answers"])
+async def test_a_kept_connection_that_ends_while_the_body_is_waited_for_costs_nothing(pool, how):
+    await Going(pool).answers(OK)
+    slow = Slow()
+    going = Going(pool, "PUT", slow.body)
+    first = await going.socket()
+    first.taken()
+    if how == "closes":
+        first.protocol.eof_received()
+    else:
+        first.protocol.data_received(b"HTTP/1.1 408 Late\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    second = await going.socket()
+    assert second is not first
+    slow.go_on.set()
+    await settle()
+    assert (first.taken(), second.taken()[-6:]) == (b"", b"\r\n\r\nhi")
+    assert (await going.answers(OK)).status == 200
+
+
+@pytest.mark.parametrize("how", ["closes", "answers"])
+async def test_a_new_connection_that_ends_before_anything_was_sent_was_sent_nothing(pool, how):
+    going = Going(pool, "PUT", Slow().body)
+    socket = await going.socket()
+    if how == "closes":
+        socket.protocol.eof_received()
+        why = "the connection was closed before an answer"
+    else:
+        socket.protocol.data_received(OK)
+        why = "it answered before it was asked"
+    assert await going.task == Unreached("Corte", False, why)
+
+
+async def test_a_body_that_is_lost_while_there_is_no_connection_ends_the_call(pool):
+    await Going(pool).answers(OK)
+    slow, pool.slow = Slow(ConnectionError("the client has gone")), asyncio.Event()
+    going = Going(pool, "PUT", slow.body)
+    (await going.socket()).protocol.eof_received()
+    await settle()
+    slow.go_on.set()
+    await settle()
+    pool.slow.set()
+    assert await going.task == Unreached("Corte", False, "the client has gone")
+    assert pool.counts() == {"in_use": 0, "idle": 1, "waiting": 0}
+
+
 async def test_a_connection_that_is_closed_at_once_was_sent_nothing(pool, monkeypatch):
     reach = pool.reach
 

@@ -24,8 +24,8 @@ class Sender:
         self.back = Back(road.pool, "http://h")
         self.socket = Socket(self.back)
         self.moved, self.lost = 0, []
-        self.sending = Sending(self.back, Head(HEAD, chunked, expects), body, self._moved, self.lost.append)
-        self.at_once = self.sending.begin()
+        self.sending = Sending(Head(HEAD, chunked, expects), body, self._moved, self.lost.append)
+        self.at_once = self.sending.begin(self.back)
 
     def _moved(self):
         self.moved += 1
