@@ -1,4 +1,4 @@
-"""The body of an answer to an errand, as it arrives: it is taken as fast as whoever wants it takes it."""
+"""The answer to an errand, as it arrives: its head as text, and its body as fast as whoever wants it takes it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from scopeproxy.execution.passthrough.chunks import Chunks
+from scopeproxy.execution.passthrough.head import ReplyHead
+from scopeproxy.model.messages import Headers
+
 # Bytes that have come and are not yet taken, beyond which the service waits.
 _FULL = 256 * 1024
+_BEFORE_REASON = len("HTTP/1.1 200 ")
 
 
 class Source(Protocol):
@@ -108,3 +113,17 @@ class Arriving:
             await self._waiting
         finally:
             self._waiting = None
+
+
+def data_of(chunks: Chunks, framed: bytes) -> bytes:
+    """What is in the chunks; they have passed one follower already, so every line is right, and whole."""
+    data: list[bytes] = []
+    chunks.follow(framed, 0, data)
+    return data[0] if len(data) == 1 else b"".join(data)
+
+
+def told(head: ReplyHead) -> tuple[str, Headers]:
+    """The reason and the headers as they came; bytes that are no text come back as they were."""
+    first, *lines = head.data[: head.end - 4].decode("utf-8", "surrogateescape").split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    return first[_BEFORE_REASON:], tuple((name, value.strip(" \t")) for name, _, value in pairs)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Set
 
-from scopeproxy.execution.passthrough.arriving import Arriving
+from scopeproxy.execution.passthrough.arriving import Arriving, data_of, told
 from scopeproxy.execution.passthrough.back import Back
 from scopeproxy.execution.passthrough.chunks import Chunks
 from scopeproxy.execution.passthrough.framing import CHUNKED
 from scopeproxy.execution.passthrough.head import ReplyHead
 from scopeproxy.execution.passthrough.outgoing import Head, Outgoing, Unsendable, head_of
+from scopeproxy.execution.passthrough.patience import Patience
 from scopeproxy.execution.passthrough.pool import Pool, Unconnected
 from scopeproxy.execution.passthrough.sending import Sending
 from scopeproxy.execution.passthrough.states import AtService
 from scopeproxy.execution.passthrough.tunnel import Tunnel
-from scopeproxy.model.messages import Headers, Outcome, Reply, Unreached
+from scopeproxy.model.messages import Outcome, Reply, Unreached
 
 # What may be sent again by itself when a pooled connection turns out closed.  RFC 9110, section 9.2.2, would have PUT
 # and DELETE among them, but a delete that was done, and is repeated, answers 404: `|` would go on and delete at the
@@ -27,7 +28,6 @@ from scopeproxy.model.messages import Headers, Outcome, Reply, Unreached
 REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _CONTINUE = b"100"
-_BEFORE_REASON = len("HTTP/1.1 200 ")
 
 
 class Errand:
@@ -35,8 +35,8 @@ class Errand:
     they are here; a larger one is a stream."""
 
     __slots__ = (
-        "_again", "_answered", "_back", "_before", "_body", "_call", "_chunks", "_held", "_kept", "_loop", "_pool",
-        "_sending", "_timer", "_until", "method", "tunnel",
+        "_again", "_answered", "_back", "_before", "_body", "_call", "_chunks", "_held", "_kept", "_loop",
+        "_patience", "_pool", "_sending", "method", "tunnel",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, call: Outgoing, held: int) -> None:
@@ -48,7 +48,7 @@ class Errand:
         self._before, self._again = False, call.method in REPEATED
         # Whether the connection was in use before.
         self._kept = False
-        self._until = self._patient() if call.deadline is None else min(self._patient(), call.deadline)
+        self._patience = Patience(call, self._late)
         self._back: Back | None = None
         self._sending: Sending | None = None
         self._body: Arriving | None = None
@@ -57,7 +57,6 @@ class Errand:
         self.tunnel = self if call.upgrades else None
         # The outcome; None: once more.
         self._answered: asyncio.Future[Outcome | None] = self._loop.create_future()
-        self._timer: asyncio.TimerHandle | None = None
 
     async def outcome(self) -> Outcome:
         """What becomes of it: the head of the answer, and the rest of that as a stream; or why there is none."""
@@ -65,8 +64,8 @@ class Errand:
             head = head_of(self._call)
         except Unsendable as error:
             return self._unreached(str(error))
-        if self._until <= self._loop.time():
-            return self._unreached(self._why_late())
+        if self._patience.is_over:
+            return self._unreached(self._patience.why(False))
         back = self._pool.take(self._call.root.origin)
         try:
             while True:
@@ -92,10 +91,10 @@ class Errand:
     async def _connected(self) -> Back | Unreached:
         while True:
             try:
-                async with asyncio.timeout_at(self._until):
+                async with asyncio.timeout_at(self._patience.until):
                     back = await self._pool.reach(self._call.root, self._call.timeouts.connect)
             except TimeoutError:
-                return self._unreached(self._why_late())
+                return self._unreached(self._patience.why(self._begun))
             except Unconnected as error:
                 return self._unreached(str(error))
             if back.usable:
@@ -110,8 +109,9 @@ class Errand:
             self._sending.go_by(back)
             back.keep(self)
             return
-        self._timer = self._loop.call_at(self._until, self._late)
-        self._sending = Sending(head, self._call.body, self._moved, self._lose)
+        self._patience.start()
+        # A body on its way earns more time with each piece that gets through.
+        self._sending = Sending(head, self._call.body, self._patience.earn, self._lose)
         at_once = self._sending.begin(back)
         if at_once:
             back.carry(self, at_once)
@@ -166,13 +166,13 @@ class Errand:
             self._sending.answered()
         if framing == CHUNKED:
             self._chunks = Chunks()
-            body = _data(self._chunks, body)
+            body = data_of(self._chunks, body)
         if framing < 0 or not framing == len(body) <= self._held:
-            self._until = self._patient()
+            self._patience.earn()
             self._body = Arriving(self)
             self._body.put(body)
             body = b""
-        reason, headers = _told(head)
+        reason, headers = told(head)
         self._settle(Reply(self._call.site, head.status, headers, body, self._body, reason))
 
     def answer_goes_on(self) -> None:
@@ -181,8 +181,8 @@ class Errand:
     def answer_body(self, data: bytes) -> None:
         """More of the body."""
         assert self._body is not None
-        self._until = self._patient()
-        self._body.put(data if self._chunks is None else _data(self._chunks, data))
+        self._patience.earn()
+        self._body.put(data if self._chunks is None else data_of(self._chunks, data))
 
     def ended(self) -> None:
         """The answer is whole."""
@@ -226,7 +226,7 @@ class Errand:
         self._stop()
         tunnel = self._body = Tunnel(self, self._back)
         tunnel.put(data)
-        reason, headers = _told(head)
+        reason, headers = told(head)
         self._settle(Reply(self._call.site, head.status, headers, b"", tunnel, reason))
 
     def from_service(self, data: bytes) -> None:
@@ -254,34 +254,19 @@ class Errand:
 
     def reader_waits(self) -> None:
         """The service has its time from now on: what the reader took before is not its fault."""
-        self._until = self._patient()
-
-    # ---- time
-
-    def _patient(self) -> float:
-        return self._loop.time() + self._call.timeouts.answer
-
-    def _moved(self) -> None:
-        # A body on its way earns more time with each piece that gets through.
-        self._until = self._patient()
-
-    def _late(self) -> None:
-        if self._body is not None and not self._body.is_waited_for:
-            self._until = self._patient()
-        if self._until > self._loop.time():
-            self._timer = self._loop.call_at(self._until, self._late)
-        elif self._body is None:
-            self._lose(TimeoutError(self._why_late()))
-        else:
-            self._lose(TimeoutError("no more of it came in time"))
-
-    def _why_late(self) -> str:
-        deadline = self._call.deadline
-        if deadline is not None and self._loop.time() >= deadline:
-            return "no answer within the time that the call was given"
-        return f"no {'answer' if self._begun else 'connection'} within {self._call.timeouts.answer:g} s"
+        self._patience.earn()
 
     # ---- the end
+
+    def _late(self) -> None:
+        if self._body is None:
+            self._lose(TimeoutError(self._patience.why(self._begun)))
+        elif self._body.is_waited_for:
+            self._lose(TimeoutError("no more of it came in time"))
+        else:
+            # It is the reader who takes so long.
+            self._patience.earn()
+            self._patience.start()
 
     def _unreached(self, why: str) -> Unreached:
         return Unreached(self._call.site, self._begun, why)
@@ -300,21 +285,6 @@ class Errand:
             self._answered.set_result(outcome)
 
     def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._patience.stop()
         if self._sending is not None:
             self._sending.stop()
-
-
-def _data(chunks: Chunks, framed: bytes) -> bytes:
-    """What is in the chunks; they have passed one follower already, so every line is right, and whole."""
-    data: list[bytes] = []
-    chunks.follow(framed, 0, data)
-    return data[0] if len(data) == 1 else b"".join(data)
-
-
-def _told(head: ReplyHead) -> tuple[str, Headers]:
-    """The reason and the headers as they came; bytes that are no text come back as they were."""
-    first, *lines = head.data[: head.end - 4].decode("utf-8", "surrogateescape").split("\r\n")
-    pairs = (line.partition(":") for line in lines)
-    return first[_BEFORE_REASON:], tuple((name, value.strip(" \t")) for name, _, value in pairs)

@@ -36,10 +36,11 @@ class Going:
 
     def passes(self, seconds):
         """Time: nothing here waits for it."""
-        self.errand._until -= seconds
-        if self.errand._call.deadline is not None:
-            self.errand._call = replace(self.errand._call, deadline=self.errand._call.deadline - seconds)
-        self.errand._late()
+        patience = self.errand._patience
+        patience.until -= seconds
+        if patience._call.deadline is not None:
+            patience._call = replace(patience._call, deadline=patience._call.deadline - seconds)
+        patience.look()
 
     async def answers(self, data):
         (await self.socket()).protocol.data_received(data)
