@@ -179,7 +179,9 @@ async def test_the_next_site_answers_for_one_that_is_down(country: Country, kill
         await country.proxies["Corte"].stop()
     status, told, headers = await country.ask("/items/ink", "catalogue: Corte|Marseille")
     assert (status, told["from"]) == (200, "Marseille")
-    assert headers["X-Scope-Sites"] == "Corte=unreached, Marseille=200"
+    # A site that a probe finds down before the call does is not asked at all.
+    asked = ["Corte=unreached, Marseille=200", *(["Marseille=200"] if killed == "proxy" else [])]
+    assert headers["X-Scope-Sites"] in asked
 
 
 async def test_the_next_site_answers_for_one_that_has_nothing_of_the_name(country: Country) -> None:
