@@ -66,9 +66,9 @@ async def test_files_that_run_out_stop_nobody_for_longer_than_they_do(stage, pat
         resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, (MANY, MANY))
         wires = [await stage.wire(front(path)) for _ in range(2 * MANY)]
         answers = Counter(await asyncio.gather(*map(status, wires)))
-        # Each of those that have room has a connection to the service, too, which may come too late for a file; some
-        # are told, and the rest sees the end.
-        assert MANY * 0.3 <= answers[200] <= MANY * 0.4
+        # Each of those that have room (two fifths of the files, and a few who come as others leave) has a connection to
+        # the service, too; some are told, and the rest sees the end.
+        assert MANY * 0.3 <= answers[200] <= MANY * 0.5
         assert answers[503] > 0
         assert answers.total() - answers[200] - answers[503] == answers[None]
         for wire in wires:
