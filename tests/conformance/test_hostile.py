@@ -236,7 +236,8 @@ def test_an_upload_of_single_bytes_takes_as_little_memory_as_any(stage: Stage) -
     stage.back.begin(script=script)
     client = stage.client()
     client.send(stage.scoped(request(b"PUT /x", CHUNKED)))
-    assert poured(client.socket, b"1\r\nx\r\n" * 50_000, HELD) < HELD
+    # A sixth of it goes on: what all sockets on the way hold of that is many times as much here.
+    assert poured(client.socket, b"1\r\nx\r\n" * 50_000, 3 * HELD) < 3 * HELD
     may_go_on.open()
     client.rest()
     settled(stage)
