@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from scopeproxy.errors import SiteFailure
@@ -93,14 +94,19 @@ class Announcing:
         return sum(await together(self._deliver(letter) for letter in letters))
 
     async def _deliver(self, letter: Letter) -> bool:
-        if not await self._ledger.write(partial(outbox.take, letter, self._now() + LEASE)):
-            return False
+        lease = self._now() + LEASE
+        taking = asyncio.ensure_future(self._ledger.write(partial(outbox.take, letter, lease)))
         try:
-            came = await self._told(letter)
+            return await asyncio.shield(taking) and await self._taken(letter)
         except asyncio.CancelledError:
             # This process stops: the next one need not wait until the letter is nobody's any more.
-            await self._ledger.write(partial(outbox.put_off, letter, self._now(), letter.tries))
+            with suppress(SiteFailure):
+                if await taking:
+                    await self._ledger.write(partial(outbox.hand_back, letter, lease, self._now()))
             raise
+
+    async def _taken(self, letter: Letter) -> bool:
+        came = await self._told(letter)
         self._metrics.replicas_told.labels(letter.site, came).inc()
         if came != "put off":
             await self._ledger.write(partial(outbox.done, letter))

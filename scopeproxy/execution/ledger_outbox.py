@@ -61,6 +61,11 @@ def take(letter: Letter, until: float, db: sa.Connection) -> bool:
     return bool(db.execute(outbox.update().where(mine).values(due=until)).rowcount)
 
 
+def hand_back(letter: Letter, until: float, now: float, db: sa.Connection) -> None:
+    """Who took it until then does not deliver it: the next one may at once."""
+    db.execute(outbox.update().where((outbox.c.id == letter.id) & (outbox.c.due == until)).values(due=now))
+
+
 def done(letter: Letter, db: sa.Connection) -> None:
     """It was delivered, or never will be."""
     db.execute(outbox.delete().where(outbox.c.id == letter.id))

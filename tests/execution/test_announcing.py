@@ -12,7 +12,7 @@ from scopeproxy.execution import ledger_outbox as outbox
 from scopeproxy.execution.delivery import Travel
 from scopeproxy.execution.reading import collect
 from scopeproxy.execution.replicas import Replicas
-from scopeproxy.model.messages import Request, Unreached
+from scopeproxy.model.messages import Reply, Request, Unreached
 from scopeproxy.planning.replica_news import PEER_REPLICAS
 
 SCOPE = "{glance: Paris&Corte}"
@@ -88,22 +88,37 @@ async def test_who_is_slow_to_be_told_is_not_waited_for(cloud, monkeypatch):
     await asyncio.gather(*told._telling)
 
 
-async def test_what_was_being_told_when_a_process_stopped_is_told_by_the_next_one_at_once(cloud, monkeypatch):
-    house, asked = cloud.apps["Paris"].house, asyncio.Event()
+@pytest.mark.parametrize("when", ["taken", "told", "done"])
+async def test_what_was_being_told_when_a_process_stopped_is_told_by_the_next_one_at_once(cloud, monkeypatch, when):
+    house, ledger, stopped = cloud.apps["Paris"].house, cloud.apps["Paris"].lasting.ledger, asyncio.Event()
+    reached, write = asyncio.Event(), ledger.write
 
-    async def never(site, request):
-        asked.set()
-        await asyncio.Event().wait()
+    async def told(site, request):
+        if when == "told":
+            reached.set()
+            await asyncio.Event().wait()
+        return Reply(site, 200, (), b"")
+
+    async def written(work):
+        if (when, work.func) == ("done", outbox.done):
+            reached.set()
+            await stopped.wait()
+        result = await write(work)
+        if (when, work.func) == ("taken", outbox.take):
+            reached.set()
+            await stopped.wait()
+        return result
 
     monkeypatch.setattr(announcing, "SOON", 0.0)
-    monkeypatch.setattr(house.announcing, "_ask", never)
+    monkeypatch.setattr(house.announcing, "_ask", told)
     assert await replicas_of_house(cloud).learn("image", "images", {"Paris": "p1", "Corte": "c1"})
+    monkeypatch.setattr(ledger, "write", written)
     await replicas_of_house(cloud).tell()
-    await asked.wait()
+    await reached.wait()
     for telling in house.announcing._telling:
         telling.cancel()
+    asyncio.get_running_loop().call_soon(stopped.set)
     await asyncio.gather(*house.announcing._telling, return_exceptions=True)
-    ledger = cloud.apps["Paris"].lasting.ledger
     (letter,) = await ledger.read(lambda db: outbox.due(["Corte"], time.time(), db))
     assert letter.site == "Corte"
 
