@@ -136,10 +136,15 @@ class Cloud(ABC):
         json: Any = None,
         data: Any = None,
     ) -> Answer:
-        """Plain HTTP.  `where` is a URL, or `glance:/v2/images`: a path at the service's front."""
+        """Plain HTTP.  `where` is a URL, or `glance:/v2/images`: a path at the service's front.
+
+        To a URL no connection is kept: it may be a service's own, to which the proxies alone have connections.
+        """
         service, _, path = where.partition(":")
-        url = self.front(at, service) + path if service in SERVICES else where
-        ours = {"X-Auth-Token": token} if token else {}
+        at_front = service in SERVICES
+        url = self.front(at, service) + path if at_front else where
+        ours = {} if at_front else {"Connection": "close"}
+        ours |= {"X-Auth-Token": token} if token else {}
         ours |= {"X-Scope": scope} if scope is not None else {}
         return clients.ask(self._plain, method, url, {**ours, **(headers or {})}, json, data, 3 * self.patience)
 
