@@ -12,6 +12,7 @@ from scopeproxy.execution.runner import Result
 from scopeproxy.model.messages import Reply
 from scopeproxy.model.services import SERVICES
 from scopeproxy.planning.divergence import NO_DIVERGENCE, Diverging, Shown, diverging, ids_in, shown
+from scopeproxy.planning.intent import Kind
 from scopeproxy.planning.plan import Work
 
 logger = logging.getLogger("scopeproxy")
@@ -26,6 +27,8 @@ class Divergences:
     async def among(self, work: Work, result: Result) -> Diverging:
         """By site, how its replicas in these answers differ; nothing where they hold none, or cannot be compared."""
         service, collection = work.request.service, work.intent.collection
+        if work.intent.kind is Kind.LIST and not result.sets:
+            return NO_DIVERGENCE
         size = sum(len(one.body) for one in result.asked if isinstance(one, Reply))
         groups, ids = await aside(size, _shown, work, result)
         if not groups:

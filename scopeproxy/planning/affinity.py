@@ -63,5 +63,6 @@ def _ids(value: Any) -> list[str]:
     # What is inside of a resource that has an id of its own is part of it, or belongs to another service.
     inside = value.values() if isinstance(value, dict) and "id" not in value else (value,)
     lists = (items if isinstance(items, list) else (items,) for items in inside)
-    found = [item.get("id") for items in lists for item in items if isinstance(item, dict)]
-    return [id_ for id_ in found if isinstance(id_, str)]
+    return [
+        id_ for items in lists for item in items if isinstance(item, dict) and isinstance(id_ := item.get("id"), str)
+    ]

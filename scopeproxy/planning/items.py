@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -116,18 +116,34 @@ def _unwrapped(item: Any) -> Any:
     return inner if isinstance(inner, dict) else item
 
 
-def site_teller(request: Request, intent: Intent) -> Callable[[Any, str], Any]:
-    """What makes of an item the item with its site told; what is no object stays as it is."""
+def are_distinct(lists: Sequence[Sequence[Any]], request: Request, intent: Intent, sets: Sets = NO_SETS) -> bool:
+    """Whether no two of the items are the same, as can be told without their keys: of nearly all lists that is so, and
+    it takes a twentieth of the time.  False: it cannot be told so."""
+    if sets or natural_key(request, intent) is not None or _is_wrapped(request, intent):
+        return False
+    if any(kind is not dict for kind in {type(item) for items in lists for item in items}):
+        return False
+    ids = [item.get("id") or item.get("uuid") for items in lists for item in items]
+    return all(kind is str for kind in {type(id_) for id_ in ids}) and len(set(ids)) == len(ids)
+
+
+def site_teller(request: Request, intent: Intent) -> Callable[[Iterable[Any], str], list[Any]]:
+    """What makes of items the same with their site told; what is no object stays as it is."""
     return _told_inside if _is_wrapped(request, intent) else _told
 
 
-def _told(item: Any, site: str) -> Any:
-    return {**item, "scope_site": site} if isinstance(item, dict) else item
+def _told(items: Iterable[Any], site: str) -> list[Any]:
+    return [{**item, "scope_site": site} if isinstance(item, dict) else item for item in items]
 
 
-def _told_inside(item: Any, site: str) -> Any:
+def _told_inside(items: Iterable[Any], site: str) -> list[Any]:
+    return [one for item in items for one in _told_in(item, site)]
+
+
+def _told_in(item: Any, site: str) -> list[Any]:
     bare = _unwrapped(item)
-    return _told(item, site) if bare is item else {key: _told(bare, site) for key in item}
+    told = _told((bare,), site)
+    return told if bare is item else [dict.fromkeys(item, told[0])]
 
 
 def natural_key(request: Request, intent: Intent) -> Natural | None:

@@ -14,7 +14,7 @@ from scopeproxy.errors import CallerError, NotYet, SiteFailure
 from scopeproxy.model.messages import Outcome, Reply, Request
 from scopeproxy.planning.answers import Answers, Merged, complete, nothing, with_document
 from scopeproxy.planning.intent import Intent
-from scopeproxy.planning.items import bare_id, is_whole, item_id, same, site_teller
+from scopeproxy.planning.items import are_distinct, bare_id, is_whole, item_id, same, site_teller
 from scopeproxy.planning.lists import Listing, contents, envelope, flaw, has_link, linked, listing
 from scopeproxy.planning.paging import Page, Part, Position, Turn, Turned, at, beyond, page, sliced
 from scopeproxy.planning.sorting import interleaved, order
@@ -105,7 +105,7 @@ def _page(answers: Answers, turn: Turn, listings: Sequence[Listing], first: Repl
     made = page(parts, positions, paging, order(answers.request), id_of, keys, turn.told)
     missing = {**{one.site: "failed on an earlier page" for one in turn.positions if one.lost}, **missing}
     mark = site_teller(answers.request, answers.intent)
-    items = [mark(item, site) for site, item in made.items]
+    items = [told for site, item in made.items for told in mark((item,), site)]
     document = _linked(answers, turn, listings, envelope(listings, items, counted=True), items if made.more else ())
     merged = complete(answers, with_document(first, document), missing)
     last = items and id_of(items[0] if paging.backwards else items[-1])
@@ -187,22 +187,21 @@ def _common_key(listings: Sequence[Listing], wanted: str) -> str | None:
 
 def _each_once(listings: Sequence[Listing], answers: Answers) -> list[list[Any]]:
     """Each site's items, less those that an earlier site has as well."""
-    keys, mark = same(answers.request, answers.intent, answers.sets), site_teller(answers.request, answers.intent)
+    request, intent, sets = answers.request, answers.intent, answers.sets
+    keys, mark = same(request, intent, sets), site_teller(request, intent)
+    distinct = are_distinct([one.items for one in listings], request, intent, sets)
     items: dict[str, list[Any]] = {}
     owners: dict[object, str] = {}
     for one in listings:
-        of_site = items.setdefault(one.site, [])
-        for item in one.items:
-            # Only another site's item can be the same: two of one name at one site are two.
-            found = keys(item, one.site)
-            if not found or _is_first(found, one.site, owners):
-                of_site.append(mark(item, one.site))
+        # Only another site's item can be the same: two of one name at one site are two.
+        kept = one.items if distinct else [item for item in one.items if _is_first(keys(item, one.site), one, owners)]
+        items.setdefault(one.site, []).extend(mark(kept, one.site))
     return list(items.values())
 
 
-def _is_first(keys: Sequence[object], site: str, owners: dict[object, str]) -> bool:
+def _is_first(keys: Sequence[object], of: Listing, owners: dict[object, str]) -> bool:
     """Whether no earlier site has an item of one of these keys; all of them are the site's from now on."""
-    return {owners.setdefault(key, site) for key in keys} <= {site}
+    return {owners.setdefault(key, of.site) for key in keys} <= {of.site}
 
 
 def _without_list(answers: Answers, odd: Mapping[str, Reply], missing: dict[str, str]) -> Merged:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scopeproxy.model.messages import Request
 from scopeproxy.planning.intent import classify
-from scopeproxy.planning.items import is_whole, item_id, same, site_teller
+from scopeproxy.planning.items import are_distinct, is_whole, item_id, same, site_teller
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ from scopeproxy.planning.items import is_whole, item_id, same, site_teller
 )
 def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expected: Any) -> None:
     request = Request(service, "GET", path)
-    assert site_teller(request, classify(request))(item, "Paris") == expected
+    assert site_teller(request, classify(request))([item], "Paris") == [expected]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,42 @@ def test_marks_stand_in_the_item_itself(service: str, path: str, item: Any, expe
 def test_what_a_client_sends_as_a_marker(service: str, path: str, item: Any, expected: str | None) -> None:
     request = Request(service, "GET", path)
     assert item_id(item, request, classify(request)) == expected
+
+
+UUIDS = [f"{number:032x}" for number in range(4)]
+ITEMS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({}, optional={key: st.sampled_from([*UUIDS, "1", 1, None]) for key in ("id", "uuid")}),
+        st.fixed_dictionaries({"name": st.sampled_from("ab")}),
+        st.sampled_from(["red", 1, None]),
+    ),
+    max_size=3,
+)
+
+
+@given(
+    st.sampled_from([("image", "/v2/images"), ("identity", "/v3/users"), ("compute", "/v2.1/flavors"), ("docs", "/p")]),
+    st.lists(ITEMS, min_size=2, max_size=3),
+    st.booleans(),
+)
+def test_what_is_distinct_at_a_glance_has_no_key_in_common(
+    what: tuple[str, str], lists: list[list[Any]], replicas: bool
+) -> None:
+    service, path = what
+    request = Request(service, "GET", path)
+    sets = {id_: {"0": UUIDS[0], "1": UUIDS[1]} for id_ in UUIDS[:2]} if replicas else {}
+    keys = same(request, classify(request), sets)
+    found = [{key for item in items for key in keys(item, str(site))} for site, items in enumerate(lists)]
+    if are_distinct(lists, request, classify(request), sets):
+        assert sum(map(len, found)) == len(set().union(*found))
+
+
+def test_what_usual_lists_hold_is_distinct_at_a_glance() -> None:
+    request = Request("compute", "GET", "/v2.1/servers/detail")
+    lists = [[{"id": UUIDS[0]}, {"id": UUIDS[1]}], [{"id": UUIDS[2]}]]
+    assert are_distinct(lists, request, classify(request))
+    assert not are_distinct([*lists, [{"id": UUIDS[0]}]], request, classify(request))
+    assert not are_distinct(lists, request, classify(request), {UUIDS[0]: {"0": UUIDS[0], "1": UUIDS[2]}})
 
 
 @pytest.mark.parametrize(
