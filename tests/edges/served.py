@@ -74,4 +74,11 @@ def front(path, service="docs"):
 def rewrite(path: Path, change):
     document = yaml.safe_load(path.read_text())
     change(document)
-    path.write_text(yaml.safe_dump(document))
+    replace(path, yaml.safe_dump(document))
+
+
+def replace(path: Path, text: str):
+    """At once: a proxy that just looks sees the old file or the new one, and never half of it."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)

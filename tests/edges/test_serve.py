@@ -7,11 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scopeproxy.edges import serve
-from scopeproxy.edges.config import load
 from scopeproxy.errors import ConfigurationError
-from tests.edges.served import GET, front, refusal, rewrite, serving
+from tests.edges.served import GET, front, refusal, replace, rewrite, serving
 
 MIB = 1 << 20
 
@@ -30,23 +30,17 @@ async def test_a_proxy_serves_reads_its_file_again_and_stops(stage, path):
         wire = await stage.wire(front(path))
         assert (await wire.ask(GET)).endswith(b"hi")
 
-        good = path.read_text()
-        path.write_text("sites: {}\n")
+        good = yaml.safe_load(path.read_text())
+        replace(path, "sites: {}\n")
         assert "no site is in it" in (await served.said("stays in force"))["message"]
         served.process.send_signal(signal.SIGHUP)
         assert (await served.said("stays in force"))["level"] == "error"
         assert (await wire.ask(GET)).endswith(b"hi")
 
-        new = stage.port()
-        path.write_text(good)
-        back = load(path).sites["Paris"].services["docs"].back
-        rewrite(
-            path,
-            lambda document: (
-                document["services"].update(more={"fault": "plain"}),
-                document["sites"]["Paris"]["services"].update(more={"front": f"http://{new}", "back": str(back)}),
-            ),
-        )
+        new, services = stage.port(), good["sites"]["Paris"]["services"]
+        good["services"]["more"] = {"fault": "plain"}
+        services["more"] = {**services["docs"], "front": f"http://{new}"}
+        replace(path, yaml.safe_dump(good))
         await served.said("was read again")
         assert (await (await stage.wire(new)).ask(GET)).endswith(b"hi")
         code, rest = await served.ended(signal.SIGTERM)

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import yaml
 
 from scopeproxy.edges.config import load
 from scopeproxy.edges.keys import peer_key
@@ -24,6 +23,7 @@ from scopeproxy.edges.workers import Worker
 from scopeproxy.model.topology import Address
 from scopeproxy.planning.peer_head import hop_of
 from scopeproxy.planning.signing import sign
+from tests.edges.served import rewrite
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 PATIENCE = 30
@@ -116,9 +116,7 @@ async def answer_of(wire):
 
 async def test_a_worker_that_takes_a_place_serves_by_the_file_as_it_is_now(stage, served, path):
     address = stage.port()
-    document = yaml.safe_load(path.read_text())
-    document["sites"]["Paris"]["services"]["docs"]["front"] = f"http://{address}"
-    path.write_text(yaml.safe_dump(document))
+    rewrite(path, lambda document: document["sites"]["Paris"]["services"]["docs"].update(front=f"http://{address}"))
     for _ in range(3):
         await said(served, "was read again")
     os.kill(children(served)[0], signal.SIGKILL)
@@ -126,9 +124,7 @@ async def test_a_worker_that_takes_a_place_serves_by_the_file_as_it_is_now(stage
 
 
 async def test_a_worker_takes_a_place_while_the_file_is_wrong(served, path):
-    document = yaml.safe_load(path.read_text())
-    del document["sites"]["Paris"]
-    path.write_text(yaml.safe_dump(document))
+    rewrite(path, lambda document: document["sites"].pop("Paris"))
     for _ in range(3):
         await said(served, "stays in force")
     os.kill(children(served)[0], signal.SIGKILL)
@@ -170,9 +166,7 @@ async def test_a_signed_call_is_honoured_once_by_all_workers_together(stage, ser
 async def test_each_worker_tells_its_own_figures_at_its_own_port(stage, path):
     assert Worker(2, 4).admin(Address("127.0.0.1", 9901)) == Address("127.0.0.1", 9903)
     first = free_ports(2)
-    document = yaml.safe_load(path.read_text())
-    document["sites"]["Paris"]["proxy"]["admin"] = f"127.0.0.1:{first}"
-    path.write_text(yaml.safe_dump(document))
+    rewrite(path, lambda document: document["sites"]["Paris"]["proxy"].update(admin=f"127.0.0.1:{first}"))
     command = [sys.executable, "-m", "scopeproxy.edges.cli", "serve", "-c", str(path), "--site", "Paris"]
     process = await asyncio.create_subprocess_exec(*command, "--workers", "2", stderr=asyncio.subprocess.PIPE)
     for _ in range(2):
