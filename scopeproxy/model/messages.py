@@ -65,7 +65,10 @@ NOTHING = Held()
 def header(headers: Headers, name: str) -> str | None:
     """The first value of a header, its name in any case; None when there is none."""
     wanted = name.lower()
-    return next((value for key, value in headers if key.lower() == wanted), None)
+    for key, value in headers:
+        if key.lower() == wanted:
+            return value
+    return None
 
 
 def without(headers: Headers, *names: str) -> Headers:

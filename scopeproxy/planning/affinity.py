@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scopeproxy.lang.scope import At, Location, Or, any_of, sites_of
@@ -62,7 +63,12 @@ def ids_in(reply: Reply) -> tuple[str, ...]:
 def _ids(value: Any) -> list[str]:
     # What is inside of a resource that has an id of its own is part of it, or belongs to another service.
     inside = value.values() if isinstance(value, dict) and "id" not in value else (value,)
-    lists = (items if isinstance(items, list) else (items,) for items in inside)
-    return [
-        id_ for items in lists for item in items if isinstance(item, dict) and isinstance(id_ := item.get("id"), str)
-    ]
+    return [id_ for items in inside for id_ in _of(items if isinstance(items, list) else [items])]
+
+
+def _of(items: list[Any]) -> Sequence[Any]:
+    try:
+        found = [item["id"] for item in items]
+    except (TypeError, LookupError):
+        found = [item.get("id") for item in items if isinstance(item, dict)]
+    return found if all(kind is str for kind in set(map(type, found))) else [id_ for id_ in found if type(id_) is str]

@@ -163,5 +163,5 @@ def _ending(method: str, target: str, hop: Hop) -> bytes:
 
 def _told(*fields: str) -> bytes:
     """Each behind its length, so that no two calls are the same string of bytes."""
-    told = (field.encode(errors="surrogatepass") for field in fields)
-    return b"".join(len(data).to_bytes(8, "big") + data for data in told)
+    told = [field.encode(errors="surrogatepass") for field in fields]
+    return b"".join([len(data).to_bytes(8, "big") + data for data in told])
