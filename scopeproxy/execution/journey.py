@@ -92,7 +92,9 @@ class Journey:
             reply = self._telling.finished(self._telling.fault(arrival.request.service, error), story)
         finally:
             self._metrics.calls_in_flight.dec()
-        self._telling.note(arrival, story, reply, error, time.perf_counter() - began)
+        # In the loop's next turn: the client need not wait for it, and cannot ask for anything before.
+        took = time.perf_counter() - began
+        asyncio.get_running_loop().call_soon(self._telling.note, arrival, story, reply, error, took)
         return reply
 
     async def _answer(self, arrival: Arrival, story: Story) -> Reply:
@@ -299,7 +301,7 @@ class Journey:
         if isinstance(plan, Call):
             return
         replies = (one for one in result.asked if isinstance(one, Reply))
-        self._learn_from(replies, owner(caller), work.request.service)
+        asyncio.get_running_loop().call_soon(self._learn_from, replies, owner(caller), work.request.service)
 
     def _learn_from(self, replies: Iterator[Reply], project: str, service: str) -> None:
         """Learn from one after the other as the loop has time: neither this call's client nor others wait for it."""
