@@ -11,7 +11,7 @@ from scopeproxy.edges.house import House, Lasting
 from scopeproxy.execution.passthrough.head import every_line
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.onward import decoded
-from scopeproxy.execution.passthrough.relay import Asked, Relay
+from scopeproxy.execution.passthrough.relay import Read, Relay
 from scopeproxy.execution.passthrough.relays import Decide, Relays
 from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.passthrough.ways import Ways
@@ -31,7 +31,7 @@ def lane_of(house: House, door: Door, lasting: Lasting) -> Lane:
         back = backs.get(found.service)
         return None if back is None or (back.path and leads_out(found.below)) else (found.service, found.below)
 
-    async def decide(asked: Asked) -> Relay | None:
+    async def decide(asked: Read) -> Relay | None:
         entered = enter(asked.target.decode())
         if entered is None:
             return None
@@ -57,7 +57,7 @@ def _nowhere(tally: Tally) -> Ways:
     return Ways(lambda target: None, {}, tally)
 
 
-async def _to_nobody(_: Asked) -> Relay | None:
+async def _to_nobody(_: Read) -> Relay | None:
     return None
 
 

@@ -16,7 +16,7 @@ from scopeproxy.execution.passthrough.head import END, HeadTooLarge, Malformed, 
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.lent import HALF_CLOSED, SHARE, SILENT, Lent
 from scopeproxy.execution.passthrough.onward import Client, Onward
-from scopeproxy.execution.passthrough.relay import Asked
+from scopeproxy.execution.passthrough.relay import Read
 from scopeproxy.execution.passthrough.relayed import Relayed
 from scopeproxy.execution.passthrough.states import CLIENT_MOVES, AtClient, illegal
 from scopeproxy.execution.passthrough.ways import Way
@@ -210,7 +210,7 @@ class Front(asyncio.Protocol):
 
     def _relay(self, came: Entry, lane: Lane, data: bytes, end: int) -> bool:
         """Send a scoped read to the other site that it is known to go to.  Whether it is known."""
-        asked = Asked(self.address, came.head.method, came.head.target, came.head.fields.raw)
+        asked = Read(self.address, came.head.method, came.head.target, came.head.fields.raw)
         relay = lane.relays.find(asked)
         if relay is None:
             return False

@@ -10,7 +10,7 @@ from scopeproxy.execution.passthrough.ways import Way
 from scopeproxy.model.messages import Reply, Unreached
 
 
-class Asked(NamedTuple):
+class Read(NamedTuple):
     """A read, by all that the decision goes by: whose it is, and its head, byte for byte."""
 
     client: str

@@ -13,7 +13,7 @@ from scopeproxy.execution.passthrough.exchange import Exchange
 from scopeproxy.execution.passthrough.head import ReplyHead
 from scopeproxy.execution.passthrough.lane import Lane
 from scopeproxy.execution.passthrough.onward import Onward
-from scopeproxy.execution.passthrough.relay import Asked, Relay
+from scopeproxy.execution.passthrough.relay import Read, Relay
 from scopeproxy.execution.passthrough.states import AtService
 from scopeproxy.model.messages import Outcome, Reply, Unreached
 
@@ -31,7 +31,7 @@ class Relayed(Exchange):
 
     __slots__ = ("_asked", "_came", "_looking", "_relay")
 
-    def __init__(self, front: Front, lane: Lane, onward: Onward, relay: Relay, asked: Asked, came: Entry) -> None:
+    def __init__(self, front: Front, lane: Lane, onward: Onward, relay: Relay, asked: Read, came: Entry) -> None:
         super().__init__(front, lane, onward, relay.way, front.now())
         self._relay, self._asked, self._came = relay, asked, came
         self._looking: asyncio.Task[None] | None = None

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from scopeproxy.errors import ScopeProxyError
-from scopeproxy.execution.passthrough.relay import Asked, Relay
+from scopeproxy.execution.passthrough.relay import Read, Relay
 
 logger = logging.getLogger("scopeproxy.relays")
 
-Decide = Callable[[Asked], Awaitable[Relay | None]]
+Decide = Callable[[Read], Awaitable[Relay | None]]
 
 # Seconds for which a decision is gone by, and those in which it is made anew while it is still gone by.  What others
 # change meanwhile (another worker's login, a replica that another site tells of) is noticed as late as that.
@@ -38,10 +38,10 @@ class Relays:
 
     def __init__(self, decide: Decide, clock: Callable[[], float]) -> None:
         self._decide, self._clock = decide, clock
-        self._known: dict[Asked, _Known] = {}
+        self._known: dict[Read, _Known] = {}
         self._deciding: set[asyncio.Task[None]] = set()
 
-    def find(self, asked: Asked) -> Relay | None:
+    def find(self, asked: Read) -> Relay | None:
         """Where the read goes; None: it takes the journey.  One that comes for the second time gets a decision."""
         now, known = self._clock(), self._known.get(asked)
         if known is None or known.until <= now:
@@ -55,7 +55,7 @@ class Relays:
         self.forget(asked)
         return None
 
-    def forget(self, asked: Asked) -> None:
+    def forget(self, asked: Read) -> None:
         """The decision was not right for what came back: the next ones take the journey for a while."""
         # One that is being made now is for what was there before.
         nowhere = _Known(self._clock() + KEPT)
@@ -67,7 +67,7 @@ class Relays:
         for task in self._deciding:
             task.cancel()
 
-    def _remember(self, asked: Asked, known: _Known) -> None:
+    def _remember(self, asked: Read, known: _Known) -> None:
         """Keep what is known, behind what is forgotten before it."""
         if len(asked.target) + len(asked.fields) > _LARGEST:
             return
@@ -79,14 +79,14 @@ class Relays:
             del self._known[first]
         self._known[asked] = known
 
-    def _begin(self, asked: Asked, known: _Known) -> None:
+    def _begin(self, asked: Read, known: _Known) -> None:
         if len(self._deciding) < _AT_ONCE:
             known.deciding = True
             task = asyncio.get_running_loop().create_task(self._decided(asked, known))
             self._deciding.add(task)
             task.add_done_callback(self._deciding.discard)
 
-    async def _decided(self, asked: Asked, known: _Known) -> None:
+    async def _decided(self, asked: Read, known: _Known) -> None:
         """Learn where the read goes; where it has no answer of another site's, that is learned, too."""
         # What is decided goes by what is so now, however long it takes.
         until, relay = self._clock() + KEPT, None

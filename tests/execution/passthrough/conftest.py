@@ -17,7 +17,7 @@ from scopeproxy.execution.passthrough.fronts import Fronts
 from scopeproxy.execution.passthrough.lane import Lane, Passed
 from scopeproxy.execution.passthrough.lent import Lent
 from scopeproxy.execution.passthrough.pool import Pool, Unconnected
-from scopeproxy.execution.passthrough.relay import Asked, Relay
+from scopeproxy.execution.passthrough.relay import Read, Relay
 from scopeproxy.execution.passthrough.relays import Relays
 from scopeproxy.execution.passthrough.tally import Tally
 from scopeproxy.execution.passthrough.tunnel import Tunnel
@@ -211,7 +211,7 @@ class Road:
     def _enter(target: str) -> tuple[str, str] | None:
         return ("docs", target) if not target.startswith("/other") else None
 
-    async def _decide(self, asked: Asked) -> Relay | None:
+    async def _decide(self, asked: Read) -> Relay | None:
         return self.relay
 
     async def _journey(self, lent: Lent) -> Reply:

@@ -9,12 +9,12 @@ import pytest
 
 from scopeproxy.errors import Unauthorized
 from scopeproxy.execution.passthrough import relays as module
-from scopeproxy.execution.passthrough.relay import Asked
+from scopeproxy.execution.passthrough.relay import Read
 from scopeproxy.execution.passthrough.relays import KEPT, RENEWED, Relays
 from tests.execution.passthrough.conftest import relay_of
 
 SECRET = b"gAAAAAsecret"
-ASKED = Asked("192.0.2.1", b"GET", b"/x", b"\r\nHost: h\r\nX-Auth-Token: %b\r\n\r\n" % SECRET)
+ASKED = Read("192.0.2.1", b"GET", b"/x", b"\r\nHost: h\r\nX-Auth-Token: %b\r\n\r\n" % SECRET)
 
 
 class Made:
@@ -62,7 +62,7 @@ async def test_a_decision_is_for_the_same_client_and_the_same_bytes_alone(made, 
         await made.find()
     other = [*ASKED]
     other[part] = other[part] * 2
-    assert await made.find(Asked(*other)) is None
+    assert await made.find(Read(*other)) is None
 
 
 async def test_a_decision_is_made_anew_while_the_old_one_is_gone_by(made):
