@@ -18,6 +18,8 @@ _DIGITS = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in rang
 
 def parsed(data: bytes) -> Any:
     """What a JSON text says; None when it is none.  `NaN` and `Infinity`, which Python would read, are no JSON."""
+    if not data:
+        return None
     try:
         if _LONG not in data.translate(_DIGITS):
             return orjson.loads(data)
