@@ -21,6 +21,7 @@ from scopeproxy.model.identity import Login, SiteToken, Token
 from scopeproxy.model.messages import Body, Outcome, Request, Unreached
 from scopeproxy.planning.intent import Intent
 from scopeproxy.planning.journal import QUIET, Entry, State, cancelled, names_in, touched
+from scopeproxy.planning.replica_news import ReplicaSet
 
 # Seconds for which an entry stays in hand without a word of whoever has it: then another process takes it over.
 LEASE = 15.0
@@ -307,14 +308,18 @@ class Journal:
         await self._ledger.write(lambda db: rows.keep(entry, answer, {}, db))
         self._in_hand.discard(entry.id)
 
-    async def done(self, entry: Entry, known: Mapping[str, str]) -> None:
-        """The entry is done; `known`: the ids by which its resource is known now, also to the other sites' entries."""
+    async def done(self, entry: Entry, made: ReplicaSet | None = None) -> None:
+        """The entry is done; `made`: the ids by which what it made is known now, also to the other sites' entries, and
+        to those behind them."""
+        known = made.members if made else {}
 
         def work(db: Connection) -> None:
             names = self._envelope.marks(known.values(), rows.owner_of(entry.id, db))
             # As it is by now: it may have become known by more ids since.
             rows.own_change([one for one in rows.of_write(entry.write, db) if one.id == entry.id], self._clock(), db)
             rows.drop([entry.id], db)
+            if made and made.collection:
+                rows.name(self._envelope, made, db)
             siblings = rows.of_write(entry.write, db) if known else []
             for one in siblings:
                 rows.keep(replace(one, touches=one.touches | names, mentions=one.mentions | names), None, known, db)

@@ -198,7 +198,7 @@ class Journey:
             await self._served.check(work, where(work), found, travel)
         queued = Queued()
         if several and work.intent.writes:
-            queued = await self._queueing.begin(work, plan, found, travel, caller)
+            work, plan, queued = await self._written_down(work, plan, found, travel, caller)
             if queued.data is not None:
                 # Nobody knows how long its client took to send it.
                 work = replace(work, options=replace(work.options, timeout=self._settings.timeouts.total))
@@ -221,6 +221,22 @@ class Journey:
             reply = conditions.evaluated(work.request, result.reply)
             return replace(result, reply=reply, diverging=await self._divergences.among(work, result))
         return result
+
+    async def _written_down(
+        self, work: Work, plan: Plan, found: Found, travel: Travel, caller: Identity | None
+    ) -> tuple[Work, Plan, Queued]:
+        """The write in the journal, and as it is to be made: once it stands there, whatever it still does not know the
+        ids of stands before it."""
+        while True:
+            queued = await self._queueing.begin(work, plan, found, travel, caller)
+            now = await self._translating.by_sets(work)
+            if now.translations == work.translations:
+                return work, plan, queued
+            # What it is about was made at another site since the call was planned.
+            work, plan = now, make_plan(now, self._topology, own_ids(caller), self._served.known)
+            if queued.data is not None:
+                return work, plan, queued
+            await self._queueing.fail(queued)
 
     async def _carried_out(
         self,

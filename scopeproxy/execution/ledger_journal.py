@@ -19,8 +19,9 @@ from scopeproxy.execution.ledger_marks import having, mark, unmark
 from scopeproxy.execution.ledger_rows import schema
 from scopeproxy.execution.spool import Spooled
 from scopeproxy.model.identity import Token
-from scopeproxy.planning.intent import Kind
+from scopeproxy.planning.intent import Kind, is_uuid
 from scopeproxy.planning.journal import QUIET, Entry, State
+from scopeproxy.planning.replica_news import ReplicaSet
 
 _digits, _name = sa.String(64), sa.String(255)
 
@@ -281,6 +282,29 @@ def keep(entry: Entry, answer: str | None, known: Mapping[str, str], db: sa.Conn
         unmark([entry.id], db)
         mark(entry.id, entry, db)
     db.execute(journal.update().where(journal.c.id == entry.id).values(values))
+
+
+def name(envelope: Envelope, made: ReplicaSet, db: sa.Connection) -> None:
+    """What was made has these ids: whoever mentions one of them is told what it is called at its own site.
+
+    When its turn comes, nobody else may know: a delete that was done elsewhere has the set forgotten.  What is no UUID
+    is another thing's at another site.
+    """
+    known = tuple(id_ for id_ in made.members.values() if is_uuid(id_))
+    # A UUID's mark is the same, whoever has it.
+    for which in having(envelope.marks(known, ""), (True, False)):
+        wanted = sa.select(journal.c.id, journal.c.write, journal.c.site, journal.c.sealed, journal.c.size)
+        behind = wanted.where(journal.c.id.in_(which) & journal.c.site.in_(made.members))
+        for row in db.execute(behind).all():
+            letter = envelope.open(row.write, row.site, row.sealed)
+            if letter is None:
+                continue
+            ids = {(made.service, made.collection, id_): made.members[row.site] for id_ in known}
+            ids |= {(service, collection, here): there for service, collection, here, there in letter.ids}
+            told = replace(letter, ids=tuple((*key, there) for key, there in ids.items()))
+            sealed = envelope.seal(row.write, row.site, told)
+            values = {"sealed": sealed, "size": row.size + len(sealed) - len(row.sealed)}
+            db.execute(journal.update().where(journal.c.id == row.id).values(values))
 
 
 def drop(ids: Collection[int], db: sa.Connection) -> int:

@@ -35,6 +35,7 @@ from scopeproxy.planning.journal import QUIET, Entry, Next, after, holds_secret,
 from scopeproxy.planning.lookups import Told
 from scopeproxy.planning.plan import Call, Refuse, Work, calls_of
 from scopeproxy.planning.planner import make_plan, narrowed
+from scopeproxy.planning.replica_news import ReplicaSet
 from scopeproxy.planning.writes import what_happened
 
 logger = logging.getLogger("scopeproxy")
@@ -279,14 +280,15 @@ class Replay:
         self, entry: Entry, known: Mapping[str, str], request: Request, intent: Intent, id_: str | None
     ) -> None:
         self._metrics.journal_replays.labels(entry.site, "done").inc()
-        members = {**known, entry.site: id_} if id_ and entry.kind is Kind.CREATE else {}
-        collection = made_in(request, intent)
-        if members and collection:
-            # Before the entry is gone: those behind it are translated by this.
-            await self._replicas.learn(request.service, collection, members)
+        made = None
+        if id_ and entry.kind is Kind.CREATE:
+            made = ReplicaSet(request.service, made_in(request, intent) or "", {**known, entry.site: id_})
+        if made and made.collection:
+            # Before the entry is gone: what comes next is translated by this, and what is behind it by what it is told.
+            await self._replicas.learn(made.service, made.collection, made.members)
         if entry.kind is Kind.DELETE and entry.whole and intent.id:
             await self._replicas.forget(request.service, entry.site, intent.id, intent.collection)
-        await self._journal.done(entry, members)
+        await self._journal.done(entry, made)
 
     async def _stopped(self, entry: Entry, why: str) -> None:
         """The line stops here until a person has looked."""

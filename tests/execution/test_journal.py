@@ -18,6 +18,7 @@ from scopeproxy.model.identity import Identity, Login, SiteToken, Token
 from scopeproxy.model.messages import Held, Reply, Request, Unreached
 from scopeproxy.planning.intent import classify
 from scopeproxy.planning.journal import QUIET, State
+from scopeproxy.planning.replica_news import ReplicaSet
 
 CREATE = Request("image", "POST", "/v2/images", (), Held(b'{"name": "x"}'))
 QUEUED = Unreached("Corte", False, "cut", queued=True)
@@ -168,10 +169,22 @@ async def test_what_is_done_is_known_to_the_other_sites_entries(journal):
     corte, marseille = await journal.entries()
     assert (corte.unsure, marseille.unsure) == (False, True)
     await journal.take(corte)
-    await journal.done(corte, {"Paris": "p", "Corte": "c"})
+    await journal.done(corte, ReplicaSet("image", "images", {"Paris": "p", "Corte": "c"}))
     (told,) = await journal.told()
     assert (told.entry.site, told.known) == ("Marseille", {"Paris": "p", "Corte": "c"})
     assert (await begin(journal, on("c"), everywhere=False, sites=("Marseille",))).behind == {"Marseille"}
+
+
+async def test_what_was_made_is_known_to_what_stands_behind_it_at_its_own_site(journal):
+    ids = {site: f"5f64f646-d869-44d9-b434-f603198db6a{digit}" for digit, site in enumerate(("Paris", "Corte", "Lyon"))}
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": ids["Paris"]})
+    for id_ in (ids["Paris"], "other"):
+        await journal.settle(await begin(journal, on(id_, "PATCH")), [PARIS, QUEUED], {})
+    create, *behind = await journal.entries()
+    await journal.take(create)
+    await journal.done(create, ReplicaSet("image", "images", ids))
+    known = [(await journal.take(entry))[0].ids for entry in behind]
+    assert known == [tuple(("image", "images", id_, ids["Corte"]) for id_ in ids.values()), ()]
 
 
 async def test_the_owners_next_login_frees_what_waits(journal, clock):

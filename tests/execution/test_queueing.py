@@ -174,7 +174,7 @@ async def test_data_are_kept_before_they_are_sent_and_until_every_site_has_them(
     _, upload = await journal.entries()
     assert kept(tmp_path) == [upload.write]
     await journal.take(upload)
-    await journal.done(upload, {})
+    await journal.done(upload)
     assert kept(tmp_path) == []
     assert [told.data for told in await journal.told()] == [None]
 

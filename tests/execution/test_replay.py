@@ -110,6 +110,54 @@ async def test_later_writes_to_the_same_resource_queue_behind_the_first_and_keep
     assert only(cloud, "Corte", "twice") == []
 
 
+async def test_what_stands_behind_a_create_keeps_its_ids_when_the_set_is_forgotten_meanwhile(cloud, monkeypatch):
+    """As a delete does that another site has done already: what waited for Corte asked there for the id of Paris, and
+    a 404 was taken for a delete that is done."""
+    replicas = cloud.apps["Paris"].house.replay._replicas
+    learn = replicas.learn
+
+    async def learned_and_forgotten(service, collection, members):
+        assert await learn(service, collection, members)
+        assert await replicas.forget(service, "Paris", members["Paris"], collection)
+
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    id_ = (await create(cloud, token, "twice-1")).json["id"]
+    changed = await on_one(cloud, token, "PATCH", f"/v2/images/{id_}", renamed("twice-2"))
+    assert (changed.status, changed.sites) == (200, {"Paris": "200", "Corte": "queued"})
+    monkeypatch.setattr(replicas, "learn", learned_and_forgotten)
+    cloud.emulated.links.heal()
+    await until(lambda: empty(cloud))
+    assert only(cloud, "Corte", "twice") == ["twice-2"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_what_is_made_at_a_site_while_a_write_to_it_is_planned_is_known_to_that(cloud, monkeypatch, method):
+    queueing = cloud.apps["Paris"].house.journey._queueing
+    begin = queueing.begin
+
+    async def begins_late(*args):
+        cloud.emulated.links.heal()
+        await until(lambda: empty(cloud))
+        return await begin(*args)
+
+    token = await cloud.token(SCOPE)
+    cloud.emulated.links.cut("Paris", "Corte")
+    path = f"/v2/images/{(await create(cloud, token)).json['id']}"
+    monkeypatch.setattr(queueing, "begin", begins_late)
+    if method == "PATCH":
+        done = await on_one(cloud, token, "PATCH", path, renamed("twice-2"))
+        assert (done.status, done.sites) == (200, {"Paris": "200", "Corte": "200"})
+        assert only(cloud, "Corte", "twice") == ["twice-2"]
+    else:
+        headers = {"Content-Type": "application/octet-stream", **QUEUE}
+        done = await cloud.call(
+            "Paris", "image", "PUT", f"{path}/file", scope=SCOPE, token=token, data=DATA, headers=headers
+        )
+        assert (done.status, done.sites) == (204, {"Paris": "204", "Corte": "204"})
+        assert states(cloud, "Corte") == [("active", len(DATA))]
+
+
 async def test_each_site_is_told_its_own_id_also_when_the_others_are_gone_by_then(cloud):
     everywhere = "{keystone: Paris, glance: Paris&Corte&Marseille}"
     token = await cloud.token(everywhere)
