@@ -304,8 +304,14 @@ class Journal:
         return taken
 
     async def give_back(self, entry: Entry, answer: str) -> None:
-        """The entry has still to be done."""
-        await self._ledger.write(lambda db: rows.keep(entry, answer, {}, db))
+        """The entry has still to be done; one that is to wait for a login does not, where there was one meanwhile."""
+
+        def work(db: Connection) -> None:
+            rows.keep(entry, answer, {}, db)
+            if entry.state is State.WAITING:
+                rows.renew(self._envelope, entry.id, State.QUEUED, db)
+
+        await self._ledger.write(work)
         self._in_hand.discard(entry.id)
 
     async def done(self, entry: Entry, made: ReplicaSet | None = None) -> None:

@@ -192,18 +192,35 @@ async def test_the_owners_next_login_frees_what_waits(journal, clock):
     (entry,) = await journal.entries()
     await journal.take(entry)
     await journal.give_back(replace(entry, state=State.WAITING), "HTTP 401")
-
-    def login(user):
-        identity = Identity(user, "p", clock.now + 100)
-        return Login("f", "Corte", identity, clock.now, {"Corte": SiteToken("Corte", Token("s"), identity)})
-
-    def list_of_sites(login):
-        return list(login.sites)
-
-    assert await journal.logged_in(login("v"), Token("new"), list_of_sites) == 0
-    assert await journal.logged_in(login("u"), Token("new"), lambda login: []) == 0
-    assert await journal.logged_in(login("u"), Token("new"), list_of_sites) == 1
+    assert await journal.logged_in(login("v", clock), Token("new"), list_of_sites) == 0
+    assert await journal.logged_in(login("u", clock), Token("new"), lambda login: []) == 0
+    assert await journal.logged_in(login("u", clock), Token("new"), list_of_sites) == 1
     assert await states(journal) == [("Corte", State.QUEUED, False)]
+
+
+async def test_a_login_that_came_before_an_entry_began_to_wait_for_one_is_not_missed(journal, clock):
+    await journal.settle(await begin(journal), [PARIS, QUEUED], {"Paris": "p"})
+    (entry,) = await journal.entries()
+    await journal.take(entry)
+    assert not await journal.renewed(entry)
+    assert await journal.logged_in(login("u", clock), Token("new"), list_of_sites) == 0
+    waits = replace(entry, state=State.WAITING)
+    await journal.give_back(waits, "HTTP 401")
+    assert await states(journal) == [("Corte", State.QUEUED, False)]
+    letter, _ = await journal.take(entry)
+    assert letter.token == Token("new")
+    # That one is no better.
+    await journal.give_back(waits, "HTTP 401")
+    assert await states(journal) == [("Corte", State.WAITING, False)]
+
+
+def login(user, clock):
+    identity = Identity(user, "p", clock.now + 100)
+    return Login("f", "Corte", identity, clock.now, {"Corte": SiteToken("Corte", Token("s"), identity)})
+
+
+def list_of_sites(login):
+    return list(login.sites)
 
 
 async def test_an_operator_retries_and_drops(journal):
