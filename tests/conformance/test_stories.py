@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from pathlib import Path
 
 import h11
 import pytest
@@ -13,17 +12,11 @@ import pytest
 from tests.conformance.backend import Gate, head_of, resets
 from tests.conformance.conftest import Stage
 from tests.conformance.table import HERE, PLAIN, THERE, answer, request
+from tests.kernel import WIRE
 
 MIB = 1024 * 1024
-
-
-def _most(name: str) -> int:
-    """Bytes that the kernel lets a TCP socket hold one way: tcp(7)."""
-    return int(Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[-1])
-
-
 # Both ends of each of the three connections on the way hold as much as they may; the proxies hold next to nothing.
-HELD = 3 * (_most("tcp_rmem") + _most("tcp_wmem")) + 8 * MIB
+HELD = 3 * WIRE + 8 * MIB
 LARGE = HELD + 40 * MIB
 # Seconds without a byte after which a socket is taken to be full.
 FULL = 0.3

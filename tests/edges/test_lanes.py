@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scopeproxy.edges.config import load
+from tests.kernel import WIRE
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 SCOPED = b"GET /x HTTP/1.1\r\nHost: h\r\nX-Scope: {}\r\n\r\n"
@@ -197,12 +198,14 @@ async def test_memory_stays_bounded_between_a_fast_service_and_a_client_that_doe
             await asyncio.sleep(0.01)
         while fronts:
             await asyncio.sleep(0.01)
-    # What the kernel holds for four sockets, and the little that we do.
-    assert sent < 64 << 20
+    # What the kernel may hold for four sockets, and the little that we do.
+    assert sent < 2 * WIRE + (16 << 20)
 
 
 async def test_a_body_waits_for_a_service_that_does_not_read(stage):
-    go_on, length = asyncio.Event(), 30_000_000
+    # More than the kernel may hold of it.
+    go_on, length = asyncio.Event(), 2 * WIRE + 30_000_000
+    length -= length % 100_000
 
     async def script(reader, writer):
         await reader.readuntil(b"\r\n\r\n")

@@ -143,7 +143,7 @@ async def test_a_service_that_is_not_there_is_told(stage):
 )
 @pytest.mark.parametrize("then_closes", [True, False])
 async def test_an_answer_that_breaks_off_or_stops_breaks_off(stage, answer, then_closes):
-    wire = await asked(stage, answer, then_closes=then_closes, timeouts={"answer": "100ms"})
+    wire = await asked(stage, answer, then_closes=then_closes, timeouts={"answer": "1s"})
     assert (await wire.head()).startswith(b"HTTP/1.1 200 OK\r\n")
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await wire.reader.readuntil(b"0\r\n\r\n")

@@ -96,7 +96,7 @@ async def test_a_link_that_drops_everything_is_found_out_long_before_the_time_fo
 
 
 async def test_a_site_that_is_only_slow_is_waited_for(cloud):
-    await cloud.use(timeouts=Timeouts(connect=0.05, answer=60, total=60))
+    await cloud.use(timeouts=Timeouts(connect=0.5, answer=60, total=60))
     token = await cloud.token(scope="{glance: Corte}")
     cloud.emulated.links.delay("Paris", "Corte", 1.2)
     there = await cloud.call("Paris", "image", "GET", "/v2/images", scope="{glance: Corte}", token=token)

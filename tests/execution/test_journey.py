@@ -52,7 +52,7 @@ async def test_an_answer_that_breaks_off_is_broken_off(cloud):
 async def test_the_callers_own_timeout_ends_a_call(cloud):
     token = await cloud.token(SCOPE)
     await cloud.emulated.site("Corte").misbehave("image", "slow")
-    headers = {"X-Scope-Options": "timeout=100ms"}
+    headers = {"X-Scope-Options": "timeout=1s"}
     answer = await cloud.call("Paris", "image", "GET", "/v2/images", scope=SCOPE, token=token, headers=headers)
     assert answer.status == 504
     assert "within the time" in answer.json["error"]["message"]

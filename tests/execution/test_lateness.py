@@ -23,7 +23,7 @@ class Other:
         return self._reached.pop(0) if len(self._reached) > 1 else self._reached[0]
 
     async def looked_at(self, times: int) -> None:
-        async with asyncio.timeout(5), self.looked:
+        async with asyncio.timeout(20), self.looked:
             await self.looked.wait_for(lambda: self.looks >= times)
 
 
@@ -69,7 +69,7 @@ async def test_a_look_under_way_ends_with_the_wait() -> None:
             given_up.set()
         return True
 
-    async with asyncio.timeout(5), Lateness(never, 0.001):
+    async with asyncio.timeout(20), Lateness(never, 0.001):
         await looking.wait()
     assert given_up.is_set()
 

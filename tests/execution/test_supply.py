@@ -82,7 +82,7 @@ async def test_a_site_that_is_passed_over_holds_nobody_up() -> None:
         return Reply(call.site, 200, (), b"".join([piece async for piece in call.request.body.open()]))
 
     bodies.pass_over("Corte")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         outcome = await bodies.send(A, make)
     bodies.close()
     assert isinstance(outcome, Reply)
