@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from scopeproxy.execution.passthrough import sending
 from tests.edges.conftest import read_body, read_head
 from tests.kernel import WIRE
 
@@ -35,6 +36,12 @@ def country(stage):
         return Country(stage, backs, {name: await stage.proxy(path, name) for name in backs})
 
     return start
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """A service that is late to ask for a body is waited for."""
+    monkeypatch.setattr(sending, "_EXPECTING", 60.0)
 
 
 def put(*lines, scope=EVERYWHERE):
@@ -73,7 +80,7 @@ async def test_every_site_gets_a_body_of_unknown_length_in_chunks(country):
         assert back.bodies[0].endswith(b"\r\n0\r\n\r\n")
 
 
-async def test_the_client_is_asked_for_the_body_when_the_last_site_asks(country):
+async def test_the_client_is_asked_for_the_body_when_the_last_site_asks(country, patient):
     here = await country()
     heads, may_ask = asyncio.Queue(), {name: asyncio.Event() for name in here.backs}
 
@@ -104,7 +111,7 @@ async def test_the_client_is_asked_for_the_body_when_the_last_site_asks(country)
     assert (await wire.answer()).startswith(b"HTTP/1.1 201 ")
 
 
-async def test_when_every_site_refuses_at_once_the_client_is_not_asked_for_the_body(country):
+async def test_when_every_site_refuses_at_once_the_client_is_not_asked_for_the_body(country, patient):
     here = await country()
     for back in here.backs.values():
         back.answers_once(b"HTTP/1.1 413 Too Big\r\nContent-Length: 2\r\n\r\nno")

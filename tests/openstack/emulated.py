@@ -27,7 +27,7 @@ class Emulated(Cloud):
     """Everything but the proxies and the `openstack` command runs in this process."""
 
     real = False
-    patience = 20.0
+    patience = 40.0
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scopeproxy.edges.programs import program
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _LOOK_EVERY = 0.02
 
 

@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 OPENSTACK = str(Path(sys.executable).parent / "openstack")
 SITES = ("Paris", "Corte", "Marseille")
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
