@@ -18,27 +18,43 @@ PATIENCE = 30
 
 
 class Served:
-    """A running `scopeproxy serve`."""
+    """A running `scopeproxy serve`.  Its log is taken in as it is written: who waits for a reader serves nobody."""
 
     def __init__(self, process):
         self.process, self.lines = process, []
+        self._log = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self):
+        while line := await self.process.stderr.readline():
+            self._log.put_nowait(line)
+        self._log.put_nowait(b'{"end": "of the log"}')
 
     async def said(self, text):
         """The next line of the log that holds the text; everything before it was JSON as well."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                line = json.loads(await self.process.stderr.readline() or '{"end": "of the log"}')
+                line = json.loads(await self._log.get())
                 self.lines.append(line)
                 if text in json.dumps(line):
                     return line
                 assert "end" not in line, self.lines
 
     async def ended(self, number=None):
+        """Its exit code, and the rest of its log."""
         if number is not None:
             self.process.send_signal(number)
         async with asyncio.timeout(PATIENCE):
-            rest = await self.process.stderr.read()
-            return await self.process.wait(), rest.decode()
+            await self._reading
+            code = await self.process.wait()
+        rest = [self._log.get_nowait() for _ in range(self._log.qsize() - 1)]
+        return code, b"".join(rest).decode()
+
+    async def killed(self):
+        if self.process.returncode is None:
+            self.process.kill()
+        await self._reading
+        await self.process.wait()
 
 
 @asynccontextmanager
@@ -54,9 +70,7 @@ async def serving(path, *more, site="Paris", workers=1, loop=None):
             await served.said("serving Paris on")
         yield served
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
+        await served.killed()
 
 
 async def refusal(path, *more, site="Paris"):
