@@ -109,7 +109,8 @@ class Request:
     @property
     def query(self) -> tuple[tuple[str, str], ...]:
         """The query's pairs, decoded, in order; repeated keys are kept."""
-        return tuple(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+        _, _, query = self.target.partition("?")
+        return tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
 
     @property
     def json(self) -> Any:
